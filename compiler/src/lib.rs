@@ -1,0 +1,1 @@
+//! Turns an ONNX network into a quantized, planned, packed model.

@@ -1,0 +1,1 @@
+//! Proof of parity between the core, the references and the boards.

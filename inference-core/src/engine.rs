@@ -1,0 +1,365 @@
+//! The row engine: as soon as a layer can make an output row, it writes it into the next layer's ring.
+//!
+//! The deepest layer that can work always goes first. That, and rings of at least
+//! [`Layer::min_ring_rows`] rows, means that a row is never overwritten while it is needed.
+
+use core::fmt;
+use core::ops::Range;
+
+use crate::format::{Activation, Layer, MAX_LAYERS, Op};
+use crate::kernels::{InputRows, Kernels, Selected, Unit};
+use crate::model::Model;
+
+/// A model and its memory, ready to classify.
+#[derive(Debug)]
+pub struct Network<'m, 'a> {
+    model: Model<'m>,
+    arena: &'a mut [u8],
+    progress: [Progress; MAX_LAYERS],
+}
+
+/// How far a layer has come with the current image.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    /// Input rows that have arrived.
+    received: u16,
+    /// Output rows made; for a layer that accumulates, input rows added.
+    done: u16,
+}
+
+/// What [`Network::step`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Step {
+    /// One row of one layer was computed; there may be more to do.
+    Worked,
+    /// Nothing can be done before the next row is pushed.
+    NeedsRow,
+    /// The image is classified.
+    Done,
+}
+
+/// Why a network could not be set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// The arena is too small.
+    ArenaTooSmall {
+        /// Bytes that the model needs.
+        needed: usize,
+        /// Bytes that the arena has.
+        found: usize,
+    },
+}
+
+/// Why an image was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum InputError {
+    /// The row or image has another size than the model's input.
+    WrongLength {
+        /// Bytes that the model takes.
+        expected: usize,
+        /// Bytes that were given.
+        found: usize,
+    },
+    /// The image has all its rows already: call [`Network::reset`] before the next one.
+    TooManyRows,
+    /// The image is not complete.
+    MissingRows {
+        /// Rows still to come.
+        missing: u16,
+    },
+}
+
+impl fmt::Display for NetworkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::ArenaTooSmall { needed, found } = self;
+        write!(f, "the model needs an arena of {needed} bytes, this one has {found}")
+    }
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongLength { expected, found } => write!(f, "expected {expected} bytes, got {found}"),
+            Self::TooManyRows => write!(f, "the image already has all its rows: reset before the next one"),
+            Self::MissingRows { missing } => write!(f, "{missing} rows of the image are missing"),
+        }
+    }
+}
+
+impl core::error::Error for NetworkError {}
+impl core::error::Error for InputError {}
+
+impl<'m, 'a> Network<'m, 'a> {
+    /// A network that works in `arena`, of which it uses the first [`Model::arena_len`] bytes.
+    pub fn new(model: &Model<'m>, arena: &'a mut [u8]) -> Result<Self, NetworkError> {
+        let (needed, found) = (model.arena_len(), arena.len());
+        let arena = arena.get_mut(..needed).ok_or(NetworkError::ArenaTooSmall { needed, found })?;
+        Ok(Self { model: *model, arena, progress: [Progress::default(); MAX_LAYERS] })
+    }
+
+    /// The model that this network runs.
+    pub fn model(&self) -> &Model<'m> {
+        &self.model
+    }
+
+    /// Forgets the current image.
+    pub fn reset(&mut self) {
+        self.progress = [Progress::default(); MAX_LAYERS];
+    }
+
+    /// Classifies a whole image: `height * width * channels` bytes, row by row, channel fastest.
+    pub fn classify(&mut self, pixels: &[u8]) -> Result<Prediction<'_>, InputError> {
+        let row_len = self.model.input_row_len();
+        let expected = row_len * usize::from(self.model.input().height);
+        if pixels.len() != expected {
+            return Err(InputError::WrongLength { expected, found: pixels.len() });
+        }
+        self.reset();
+        for row in pixels.chunks_exact(row_len.max(1)) {
+            self.push_row(row)?;
+        }
+        self.finish()
+    }
+
+    /// Takes the next row of the image, `width * channels` bytes, after the work that is still open.
+    pub fn push_row(&mut self, row: &[u8]) -> Result<(), InputError> {
+        let expected = self.model.input_row_len();
+        if row.len() != expected {
+            return Err(InputError::WrongLength { expected, found: row.len() });
+        }
+        if self.missing_rows() == 0 {
+            return Err(InputError::TooManyRows);
+        }
+        while self.step() == Step::Worked {}
+        if let Some(layer) = self.model.layer(0) {
+            let range = ring_row(&layer, self.received(0));
+            if let Some(slot) = self.arena.get_mut(range) {
+                write_row(&layer, slot).iter_mut().zip(row).for_each(|(byte, &pixel)| *byte = pixel);
+            }
+            self.count_received(0);
+        }
+        Ok(())
+    }
+
+    /// Computes one row of the deepest layer that can work.
+    pub fn step(&mut self) -> Step {
+        for index in (0..self.model.layer_count()).rev() {
+            let Some(layer) = self.model.layer(index) else { continue };
+            if self.is_ready(index, &layer) {
+                if layer.accumulates() {
+                    self.accumulate_row(index, &layer);
+                } else {
+                    self.slide_row(index, &layer);
+                }
+                return Step::Worked;
+            }
+        }
+        if self.missing_rows() == 0 { Step::Done } else { Step::NeedsRow }
+    }
+
+    /// Completes the image and says what it shows.
+    pub fn finish(&mut self) -> Result<Prediction<'_>, InputError> {
+        let missing = self.missing_rows();
+        if missing > 0 {
+            return Err(InputError::MissingRows { missing });
+        }
+        while self.step() == Step::Worked {}
+        let last = self.model.layer_count().saturating_sub(1);
+        let scratch = self.model.layer(last).map_or(0..0, |layer| scratch(&layer));
+        Ok(Prediction { logits: Logits(self.arena.get(scratch).unwrap_or(&[]).as_chunks().0) })
+    }
+
+    fn missing_rows(&self) -> u16 {
+        self.model.input().height.saturating_sub(self.received(0))
+    }
+
+    fn received(&self, index: usize) -> u16 {
+        self.progress.get(index).map_or(0, |progress| progress.received)
+    }
+
+    fn done(&self, index: usize) -> u16 {
+        self.progress.get(index).map_or(0, |progress| progress.done)
+    }
+
+    fn count_received(&mut self, index: usize) {
+        if let Some(progress) = self.progress.get_mut(index) {
+            progress.received += 1;
+        }
+    }
+
+    fn count_done(&mut self, index: usize) {
+        if let Some(progress) = self.progress.get_mut(index) {
+            progress.done += 1;
+        }
+    }
+
+    fn is_ready(&self, index: usize, layer: &Layer) -> bool {
+        let (received, done) = (self.received(index), self.done(index));
+        if layer.accumulates() {
+            return done < received;
+        }
+        done < layer.output.height && usize::from(received) >= RowWindow::of(layer, done).rows_needed
+    }
+
+    /// One output row of a layer that slides a window over its input.
+    fn slide_row(&mut self, index: usize, layer: &Layer) {
+        let done = self.done(index);
+        let Some(next) = self.model.layer(index + 1) else { return };
+        let output = ring_row(&next, self.received(index + 1));
+        let ring = layer.ring_offset as usize..layer.ring_offset as usize + layer.ring_len();
+        // Parsing has checked that rings do not overlap.
+        if let Ok([ring, output]) = self.arena.get_disjoint_mut([ring, output]) {
+            let ring: &[u8] = ring;
+            let window = RowWindow::of(layer, done);
+            let rows = (0..layer.window_rows()).map(|row| window.row(layer, ring, row));
+            let input = InputRows::new(rows, window.pool_rows);
+            let unit = Unit { layer: *layer, parameters: self.model.parameters(layer) };
+            let output = write_row(&next, output);
+            match layer.op {
+                Op::DepthwiseConv => Selected::depthwise_row(&unit, &input, output),
+                _ => Selected::conv_row(&unit, &input, output),
+            }
+        }
+        self.count_done(index);
+        self.count_received(index + 1);
+    }
+
+    /// Adds one input row to a layer that accumulates; after the last one, makes its only output.
+    fn accumulate_row(&mut self, index: usize, layer: &Layer) {
+        let done = self.done(index);
+        let unit = Unit { layer: *layer, parameters: self.model.parameters(layer) };
+        if let Ok([row, scratch]) = self.arena.get_disjoint_mut([ring_row(layer, done), scratch(layer)]) {
+            let accumulators = scratch.as_chunks_mut::<4>().0;
+            if done == 0 {
+                for (accumulator, bias) in accumulators.iter_mut().zip(unit.parameters.bias.as_chunks::<4>().0) {
+                    *accumulator = *bias;
+                }
+            }
+            match layer.op {
+                Op::GlobalAveragePool => Selected::average_row(&unit, row, accumulators),
+                _ => Selected::dense_row(&unit, usize::from(done), row, accumulators),
+            }
+        }
+        self.count_done(index);
+        if done + 1 == layer.input.height && layer.activation != Activation::Logits {
+            self.emit(index, &unit);
+        }
+    }
+
+    /// Writes the activated accumulators into the next layer's ring.
+    fn emit(&mut self, index: usize, unit: &Unit<'_>) {
+        let Some(next) = self.model.layer(index + 1) else { return };
+        let output = ring_row(&next, self.received(index + 1));
+        if let Ok([accumulators, output]) = self.arena.get_disjoint_mut([scratch(&unit.layer), output]) {
+            let accumulators = accumulators.as_chunks::<4>().0;
+            for (channel, (out, &acc)) in write_row(&next, output).iter_mut().zip(accumulators).enumerate() {
+                *out = unit.activate(channel, i32::from_le_bytes(acc));
+            }
+        }
+        self.count_received(index + 1);
+    }
+}
+
+/// The rows that one output row of a sliding layer reads.
+struct RowWindow {
+    /// The first input row; negative in the top padding.
+    first: i32,
+    /// Input rows that must have arrived.
+    rows_needed: usize,
+    /// Rows of the convolution's result that the pooling window covers.
+    pool_rows: usize,
+}
+
+impl RowWindow {
+    fn of(layer: &Layer, output_row: u16) -> Self {
+        let stride = i32::from(layer.window.stride_height);
+        let first_conv = usize::from(output_row) * usize::from(layer.pool.stride);
+        let pool_rows = usize::from(layer.pool.size).min(layer.conv_height().saturating_sub(first_conv));
+        let first = first_conv as i32 * stride - i32::from(layer.window.pad_top);
+        let last_conv = pool_rows.saturating_sub(1) as i32;
+        let end = first + last_conv * stride + i32::from(layer.window.kernel_height);
+        let rows_needed = end.max(1).min(i32::from(layer.input.height)) as usize;
+        Self { first, rows_needed, pool_rows }
+    }
+
+    /// Row `index` of the window; empty above and below the map.
+    fn row<'a>(&self, layer: &Layer, ring: &'a [u8], index: usize) -> &'a [u8] {
+        let row = self.first + index as i32;
+        match u16::try_from(row) {
+            Ok(row) if row < layer.input.height => {
+                let start = ring_slot(layer, row) * layer.ring_row_len();
+                ring.get(start..start + layer.ring_row_len()).unwrap_or(&[])
+            }
+            _ => &[],
+        }
+    }
+}
+
+/// The slot of an input row in its layer's ring.
+fn ring_slot(layer: &Layer, row: u16) -> usize {
+    usize::from(row.checked_rem(layer.ring_rows).unwrap_or(0))
+}
+
+/// The arena range of an input row, its padding included.
+fn ring_row(layer: &Layer, row: u16) -> Range<usize> {
+    let start = layer.ring_offset as usize + ring_slot(layer, row) * layer.ring_row_len();
+    start..start + layer.ring_row_len()
+}
+
+/// The arena range of a layer's scratch memory.
+fn scratch(layer: &Layer) -> Range<usize> {
+    let start = layer.scratch_offset as usize;
+    start..start + layer.min_scratch_len()
+}
+
+/// Fills the padding of a ring row with the zero point and returns what lies between.
+fn write_row<'r>(layer: &Layer, slot: &'r mut [u8]) -> &'r mut [u8] {
+    let channels = usize::from(layer.input.channels);
+    let left = usize::from(layer.window.pad_left) * channels;
+    let width = usize::from(layer.input.width) * channels;
+    let Some((left, rest)) = slot.split_at_mut_checked(left) else { return &mut [] };
+    let Some((pixels, right)) = rest.split_at_mut_checked(width) else { return &mut [] };
+    left.fill(layer.input_zero_point);
+    right.fill(layer.input_zero_point);
+    pixels
+}
+
+/// What the network saw in an image.
+#[derive(Clone, Copy, Debug)]
+pub struct Prediction<'a> {
+    logits: Logits<'a>,
+}
+
+impl<'a> Prediction<'a> {
+    /// The most likely class; the first one where several are equal.
+    pub fn class(&self) -> usize {
+        let mut best = (0, i32::MIN);
+        for (class, logit) in self.logits.iter().enumerate() {
+            if logit > best.1 {
+                best = (class, logit);
+            }
+        }
+        best.0
+    }
+
+    /// The accumulators of the last layer, in steps of [`Model::logit_scale`].
+    pub fn logits(&self) -> Logits<'a> {
+        self.logits
+    }
+}
+
+/// The logits of an image, one `i32` a class.
+#[derive(Clone, Copy, Debug)]
+pub struct Logits<'a>(&'a [[u8; 4]]);
+
+impl<'a> Logits<'a> {
+    /// The logits in the order of the classes.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = i32> + 'a {
+        self.0.iter().map(|&bytes| i32::from_le_bytes(bytes))
+    }
+}

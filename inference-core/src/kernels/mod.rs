@@ -1,0 +1,124 @@
+//! What computes the rows of a layer.
+//!
+//! [`portable`] is the readable reference; every other family must equal it bit for bit.
+//! [`Selected`] is the one place that chooses a family for the target.
+
+pub mod portable;
+
+use crate::format::{Activation, Layer, MAX_WINDOW_ROWS, TABLE_LEN, TABLE_ZERO};
+use crate::requantize;
+
+/// The family that the engine runs on this target.
+pub type Selected = portable::Portable;
+
+/// A family of kernels. A kernel computes one row; it never sees a whole map.
+pub trait Kernels {
+    /// Name for reports.
+    const NAME: &'static str;
+
+    /// One output row of a convolution, its activation and its pooling.
+    ///
+    /// `output`: `output.width * output.channels` bytes, channel fastest.
+    fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]);
+
+    /// The same for a depthwise convolution.
+    fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]);
+
+    /// Adds what input row `index` of a dense layer gives to the accumulators.
+    ///
+    /// `row`: `input.width * input.channels` bytes. `accumulators`: one little-endian `i32` an
+    /// output channel.
+    fn dense_row(unit: &Unit<'_>, index: usize, row: &[u8], accumulators: &mut [[u8; 4]]);
+
+    /// Adds the pixels of a row to the accumulators of their channels.
+    fn average_row(unit: &Unit<'_>, row: &[u8], accumulators: &mut [[u8; 4]]);
+}
+
+/// The numbers that a kernel reads, as sections of the model file.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameters<'m> {
+    /// `i8` weights, in the order that operator and algorithm say.
+    pub weights: &'m [u8],
+    /// Little-endian `i32`, one an output channel.
+    pub bias: &'m [u8],
+    /// Little-endian `i32`, one an output channel; none for logits.
+    pub multipliers: &'m [u8],
+    /// One an output channel; none for logits.
+    pub shifts: &'m [u8],
+    /// [`TABLE_LEN`] entries where the activation is a table.
+    pub table: &'m [u8],
+}
+
+/// A layer with its parameters: what a kernel needs to know besides its input.
+#[derive(Clone, Copy, Debug)]
+pub struct Unit<'m> {
+    /// Shapes, window, pooling and clamps.
+    pub layer: Layer,
+    /// Weights and the like.
+    pub parameters: Parameters<'m>,
+}
+
+impl Unit<'_> {
+    /// The bias of an output channel.
+    #[inline]
+    pub fn bias(&self, channel: usize) -> i32 {
+        i32_at(self.parameters.bias, channel)
+    }
+
+    /// The output that an accumulator of this channel gives: requantized, activated.
+    #[inline]
+    pub fn activate(&self, channel: usize, acc: i32) -> u8 {
+        let multiplier = i32_at(self.parameters.multipliers, channel);
+        let shift = self.parameters.shifts.get(channel).copied().unwrap_or(1);
+        match self.layer.activation {
+            Activation::Table => {
+                let index = requantize::scale(acc, multiplier, shift) + i64::from(TABLE_ZERO);
+                let index = index.max(0).min(TABLE_LEN as i64 - 1) as usize;
+                self.parameters.table.get(index).copied().unwrap_or(0)
+            }
+            _ => {
+                let Layer { output_zero_point, low, high, .. } = self.layer;
+                requantize::requantize(acc, multiplier, shift, output_zero_point, low, high)
+            }
+        }
+    }
+}
+
+#[inline]
+fn i32_at(section: &[u8], index: usize) -> i32 {
+    section.as_chunks::<4>().0.get(index).map_or(0, |&bytes| i32::from_le_bytes(bytes))
+}
+
+/// The input rows that one output row needs, top first.
+///
+/// A row has its left and right padding: `(pad_left + width + pad_right) * channels` bytes. A row
+/// above or below the map is empty and reads as the input's zero point.
+#[derive(Clone, Copy, Debug)]
+pub struct InputRows<'a> {
+    pub(crate) rows: [&'a [u8]; MAX_WINDOW_ROWS],
+    pub(crate) pool_rows: usize,
+}
+
+impl<'a> InputRows<'a> {
+    /// The rows of a window: `rows` at most [`MAX_WINDOW_ROWS`], and how many rows of the
+    /// convolution's result the pooling window covers (fewer than its size at a padded border).
+    pub fn new(rows: impl IntoIterator<Item = &'a [u8]>, pool_rows: usize) -> Self {
+        let mut window = [&[][..]; MAX_WINDOW_ROWS];
+        for (slot, row) in window.iter_mut().zip(rows) {
+            *slot = row;
+        }
+        Self { rows: window, pool_rows }
+    }
+
+    /// Row `index` of the window.
+    #[inline]
+    pub fn row(&self, index: usize) -> &'a [u8] {
+        self.rows.get(index).copied().unwrap_or(&[])
+    }
+
+    /// Rows of the convolution's result that the pooling window covers.
+    #[inline]
+    pub fn pool_rows(&self) -> usize {
+        self.pool_rows
+    }
+}

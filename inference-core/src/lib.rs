@@ -1,0 +1,32 @@
+//! Runs quantized networks with no heap, no operating system and no float.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn core::error::Error>> {
+//! use inference_core::{Model, Network};
+//! # let bytes: &[u8] = &[];
+//! # let pixels = [0u8; 784];
+//! let model = Model::parse(bytes)?; // every offset, shape and bound is checked here, once
+//! let mut arena = [0u8; 16 * 1024]; // `model.arena_len()` bytes are enough
+//! let mut network = Network::new(&model, &mut arena)?;
+//! let prediction = network.classify(&pixels)?;
+//! println!("a {}", prediction.class());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An image enters row by row ([`Network::push_row`]); a layer keeps only the rows that it still
+//! needs. [`format`](mod@format) says what a model file looks like, [`kernels`] what computes a row.
+#![no_std]
+#![deny(unsafe_code)]
+
+mod engine;
+pub mod format;
+pub mod kernels;
+mod model;
+pub mod preprocess;
+pub mod requantize;
+mod softmax;
+
+pub use engine::{InputError, Logits, Network, NetworkError, Prediction, Step};
+pub use model::{Model, ParseError};
+pub use softmax::softmax;

@@ -1,0 +1,295 @@
+//! A model file, checked once so that running it cannot fail.
+
+use core::fmt;
+use core::ops::Range;
+
+use crate::format::{
+    self, ALIGNMENT, Activation, HEADER_LEN, Header, LAYER_LEN, Layer, MAX_CLASSES, MAX_DIMENSION, MAX_KERNEL,
+    MAX_LAYERS, MAX_WINDOW_ROWS, NAME_LEN, Op, Pool, Shape, TABLE_LEN, Window,
+};
+use crate::kernels::Parameters;
+
+/// A parsed model: a checked view into the bytes of its file.
+#[derive(Clone, Copy, Debug)]
+pub struct Model<'m> {
+    bytes: &'m [u8],
+    header: Header,
+}
+
+/// Why bytes are not a model that this version can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ParseError {
+    /// The bytes do not begin with `TNET`.
+    NotAModel,
+    /// The file has another format version: compile the model again with the tools of this version.
+    Version {
+        /// The version in the file.
+        found: u16,
+    },
+    /// The file has fewer (or more) bytes than its header says.
+    Length {
+        /// Bytes that the header says.
+        expected: u32,
+    },
+    /// The checksum does not match: the file was damaged.
+    Checksum,
+    /// The header has a count or a size beyond the limits of [`format`](mod@crate::format).
+    Header,
+    /// A layer has an operator, algorithm or activation that this version does not know.
+    UnknownCode {
+        /// The layer, counted from 0.
+        layer: u16,
+    },
+    /// A layer's shapes, window or pooling do not fit each other, their limits, or the layer before.
+    Shape {
+        /// The layer, counted from 0.
+        layer: u16,
+    },
+    /// A layer's weights, biases, multipliers, shifts or table are outside the file or not aligned.
+    Section {
+        /// The layer, counted from 0.
+        layer: u16,
+    },
+    /// A layer has a multiplier, shift or clamp that the requantization does not allow.
+    Requantization {
+        /// The layer, counted from 0.
+        layer: u16,
+    },
+    /// A layer's ring or scratch memory is too small, outside the arena, or overlaps another.
+    Arena {
+        /// The layer, counted from 0.
+        layer: u16,
+    },
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAModel => write!(f, "not a .tnet model: it does not begin with TNET"),
+            Self::Version { found } => write!(
+                f,
+                "format version {found}, but this version of thumbnet reads {}: compile the model again",
+                format::VERSION
+            ),
+            Self::Length { expected } => write!(f, "the file should have {expected} bytes: it was cut or extended"),
+            Self::Checksum => write!(f, "the checksum does not match: the file was damaged"),
+            Self::Header => write!(f, "the header has a size beyond the limits of the format"),
+            Self::UnknownCode { layer } => {
+                write!(f, "layer {layer} has an operator that this version does not know: update thumbnet")
+            }
+            Self::Shape { layer } => write!(f, "layer {layer} has shapes that do not fit"),
+            Self::Section { layer } => write!(f, "layer {layer} refers to bytes outside the file"),
+            Self::Requantization { layer } => write!(f, "layer {layer} has a requantization out of range"),
+            Self::Arena { layer } => write!(f, "layer {layer} has memory that does not fit the arena"),
+        }
+    }
+}
+
+impl core::error::Error for ParseError {}
+
+impl<'m> Model<'m> {
+    /// Checks the whole file. Never panics, whatever the bytes; after it, running cannot fail.
+    pub fn parse(bytes: &'m [u8]) -> Result<Self, ParseError> {
+        let header = bytes.first_chunk::<HEADER_LEN>().and_then(Header::decode).ok_or(ParseError::NotAModel)?;
+        if header.version != format::VERSION {
+            return Err(ParseError::Version { found: header.version });
+        }
+        if usize::try_from(header.file_len) != Ok(bytes.len()) {
+            return Err(ParseError::Length { expected: header.file_len });
+        }
+        if format::checksum(bytes) != header.crc {
+            return Err(ParseError::Checksum);
+        }
+        let layers = usize::from(header.layer_count);
+        let classes = usize::from(header.classes);
+        if !(1..=MAX_LAYERS).contains(&layers) || !(1..=MAX_CLASSES).contains(&classes) {
+            return Err(ParseError::Header);
+        }
+        if bytes.len() < HEADER_LEN + layers * LAYER_LEN || !is_valid(header.input) {
+            return Err(ParseError::Header);
+        }
+        let model = Self { bytes, header };
+        let mut input = header.input;
+        for index in 0..header.layer_count {
+            let layer = model.record(index).ok_or(ParseError::UnknownCode { layer: index })?;
+            model.check_shape(&layer, index, input).ok_or(ParseError::Shape { layer: index })?;
+            model.check_sections(&layer).ok_or(ParseError::Section { layer: index })?;
+            model.check_requantization(&layer).ok_or(ParseError::Requantization { layer: index })?;
+            model.check_arena(&layer, index).ok_or(ParseError::Arena { layer: index })?;
+            input = layer.output;
+        }
+        Ok(model)
+    }
+
+    /// The bytes of the file.
+    pub fn bytes(&self) -> &'m [u8] {
+        self.bytes
+    }
+
+    /// The model's name.
+    pub fn name(&self) -> &'m str {
+        let start = HEADER_LEN - NAME_LEN;
+        let field = self.bytes.get(start..HEADER_LEN).unwrap_or(&[]);
+        let text = field.split(|&byte| byte == 0).next().unwrap_or(&[]);
+        core::str::from_utf8(text).unwrap_or("?")
+    }
+
+    /// Bytes of memory that [`Network::new`](crate::Network::new) asks for.
+    pub fn arena_len(&self) -> usize {
+        self.header.arena_len as usize
+    }
+
+    /// The image that enters.
+    pub fn input(&self) -> Shape {
+        self.header.input
+    }
+
+    /// Bytes of one input row: `width * channels`.
+    pub fn input_row_len(&self) -> usize {
+        usize::from(self.header.input.width) * usize::from(self.header.input.channels)
+    }
+
+    /// Number of logits.
+    pub fn classes(&self) -> usize {
+        usize::from(self.header.classes)
+    }
+
+    /// The real value of one step of a logit; for display.
+    pub fn logit_scale(&self) -> f32 {
+        self.header.logit_scale
+    }
+
+    /// Number of layers.
+    pub fn layer_count(&self) -> usize {
+        usize::from(self.header.layer_count)
+    }
+
+    /// A layer, counted from 0.
+    pub fn layer(&self, index: usize) -> Option<Layer> {
+        u16::try_from(index).ok().filter(|&index| index < self.header.layer_count).and_then(|index| self.record(index))
+    }
+
+    /// All layers in order.
+    pub fn layers(&self) -> impl Iterator<Item = Layer> + '_ {
+        (0..self.header.layer_count).filter_map(|index| self.record(index))
+    }
+
+    /// The numbers that a layer's kernel reads.
+    pub fn parameters(&self, layer: &Layer) -> Parameters<'m> {
+        let channels = usize::from(layer.output.channels);
+        let requantized = if layer.activation == Activation::Logits { 0 } else { channels };
+        let table = if layer.activation == Activation::Table { TABLE_LEN } else { 0 };
+        Parameters {
+            weights: self.section(layer.weights_offset, layer.weights_len as usize).unwrap_or(&[]),
+            bias: self.section(layer.bias_offset, channels * size_of::<i32>()).unwrap_or(&[]),
+            multipliers: self.section(layer.multiplier_offset, requantized * size_of::<i32>()).unwrap_or(&[]),
+            shifts: self.section(layer.shift_offset, requantized).unwrap_or(&[]),
+            table: self.section(layer.table_offset, table).unwrap_or(&[]),
+        }
+    }
+
+    fn record(&self, index: u16) -> Option<Layer> {
+        let start = HEADER_LEN + usize::from(index) * LAYER_LEN;
+        Layer::decode(self.bytes.get(start..)?.first_chunk()?)
+    }
+
+    fn section(&self, offset: u32, len: usize) -> Option<&'m [u8]> {
+        let start = usize::try_from(offset).ok()?;
+        self.bytes.get(start..start.checked_add(len)?)
+    }
+
+    fn check_shape(&self, layer: &Layer, index: u16, input: Shape) -> Option<()> {
+        let last = index + 1 == self.header.layer_count;
+        let (window, pool) = (&layer.window, &layer.pool);
+        let kernels = [window.kernel_height, window.kernel_width, window.stride_height, window.stride_width];
+        let fits = layer.input == input
+            && is_valid(layer.input)
+            && is_valid(layer.output)
+            && kernels.iter().all(|size| (1..=MAX_KERNEL).contains(size))
+            && window.pad_top < window.kernel_height
+            && window.pad_bottom < window.kernel_height
+            && window.pad_left < window.kernel_width
+            && window.pad_right < window.kernel_width
+            && (1..=MAX_KERNEL).contains(&pool.size)
+            && (1..=pool.size).contains(&pool.stride)
+            && pool.pad_bottom < pool.size
+            && pool.pad_right < pool.size
+            && layer.window_rows() <= MAX_WINDOW_ROWS
+            && layer.expected_output() == layer.output
+            && (!layer.accumulates() || (*window == Window::UNIT && *pool == Pool::NONE))
+            && last == (layer.activation == Activation::Logits)
+            && (!last || (layer.op == Op::Dense && layer.output.channels == self.header.classes));
+        fits.then_some(())
+    }
+
+    fn check_sections(&self, layer: &Layer) -> Option<()> {
+        let aligned = |offset: u32| (offset as usize).is_multiple_of(ALIGNMENT).then_some(());
+        let first_section = HEADER_LEN + self.layer_count() * LAYER_LEN;
+        let section = |offset: u32, len: usize| {
+            aligned(offset)?;
+            self.section(offset, len).filter(|_| offset as usize >= first_section).map(|_| ())
+        };
+        let channels = usize::from(layer.output.channels);
+        if u64::from(layer.weights_len) != layer.weight_count() {
+            return None;
+        }
+        if layer.weights_len > 0 {
+            section(layer.weights_offset, layer.weights_len as usize)?;
+        }
+        section(layer.bias_offset, channels * size_of::<i32>())?;
+        if layer.activation != Activation::Logits {
+            section(layer.multiplier_offset, channels * size_of::<i32>())?;
+            section(layer.shift_offset, channels)?;
+        }
+        if layer.activation == Activation::Table {
+            section(layer.table_offset, TABLE_LEN)?;
+        }
+        Some(())
+    }
+
+    fn check_requantization(&self, layer: &Layer) -> Option<()> {
+        let parameters = self.parameters(layer);
+        let (multipliers, _) = parameters.multipliers.as_chunks::<4>();
+        let fits = layer.low <= layer.high
+            && multipliers.iter().all(|&bytes| i32::from_le_bytes(bytes) > 0)
+            && parameters.shifts.iter().all(|shift| crate::requantize::SHIFTS.contains(shift));
+        fits.then_some(())
+    }
+
+    fn check_arena(&self, layer: &Layer, index: u16) -> Option<()> {
+        let arena_len = self.arena_len();
+        let [ring, scratch] = memory(layer)?;
+        let large_enough = usize::from(layer.ring_rows) >= layer.min_ring_rows()
+            && layer.ring_rows <= layer.input.height
+            && scratch.len() >= layer.min_scratch_len()
+            && ring.end <= arena_len
+            && scratch.end <= arena_len
+            && (scratch.is_empty() || scratch.start.is_multiple_of(align_of::<u32>()));
+        let own = !overlaps(&ring, &scratch);
+        let alone = (0..index)
+            .filter_map(|other| memory(&self.record(other)?))
+            .flatten()
+            .all(|other| !overlaps(&ring, &other) && !overlaps(&scratch, &other));
+        (large_enough && own && alone).then_some(())
+    }
+}
+
+/// The arena ranges of a layer's ring and scratch memory.
+fn memory(layer: &Layer) -> Option<[Range<usize>; 2]> {
+    let range = |offset: u32, len: usize| {
+        let start = usize::try_from(offset).ok()?;
+        Some(start..start.checked_add(len)?)
+    };
+    let ring_len = layer.ring_row_len().checked_mul(usize::from(layer.ring_rows))?;
+    Some([range(layer.ring_offset, ring_len)?, range(layer.scratch_offset, usize::try_from(layer.scratch_len).ok()?)?])
+}
+
+fn overlaps(a: &Range<usize>, b: &Range<usize>) -> bool {
+    !a.is_empty() && !b.is_empty() && a.start < b.end && b.start < a.end
+}
+
+fn is_valid(shape: Shape) -> bool {
+    [shape.height, shape.width, shape.channels].iter().all(|size| (1..=MAX_DIMENSION).contains(size))
+}

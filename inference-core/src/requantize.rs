@@ -1,0 +1,54 @@
+//! Requantization: from a 32-bit accumulator to an 8-bit activation, defined once for the project.
+
+use core::ops::RangeInclusive;
+
+/// Shifts that [`scale`] allows.
+pub const SHIFTS: RangeInclusive<u8> = 1..=62;
+
+/// `round(acc * multiplier / 2^shift)`, one rounding, half up (towards positive infinity).
+///
+/// `multiplier` is positive, `shift` in [`SHIFTS`]. The product has at most 62 bits, so nothing
+/// overflows.
+#[inline]
+pub fn scale(acc: i32, multiplier: i32, shift: u8) -> i64 {
+    let shift = u32::from(shift) & 63;
+    let half = (1i64 << shift) >> 1;
+    (i64::from(acc) * i64::from(multiplier) + half) >> shift
+}
+
+/// `clamp(zero_point + scale(acc), low, high)`.
+#[inline]
+pub fn requantize(acc: i32, multiplier: i32, shift: u8, zero_point: u8, low: u8, high: u8) -> u8 {
+    let value = scale(acc, multiplier, shift) + i64::from(zero_point);
+    // `low <= high` is checked when parsing; max and min, unlike clamp, cannot panic.
+    value.max(i64::from(low)).min(i64::from(high)) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_half_up() {
+        for (acc, rounded) in [(-3, -1), (-2, -1), (-1, 0), (0, 0), (1, 1), (2, 1), (3, 2), (5, 3)] {
+            assert_eq!(scale(acc, 1, 1), rounded, "{acc} / 2");
+        }
+    }
+
+    #[test]
+    fn extremes_do_not_overflow() {
+        for shift in SHIFTS {
+            for acc in [i32::MIN, i32::MAX] {
+                let exact = (i128::from(acc) * i128::from(i32::MAX) + (1i128 << (shift - 1))) >> shift;
+                assert_eq!(i128::from(scale(acc, i32::MAX, shift)), exact, "{acc} >> {shift}");
+            }
+        }
+    }
+
+    #[test]
+    fn clamps_to_low_and_high() {
+        assert_eq!(requantize(1000, 1 << 30, 30, 0, 0, 255), 255);
+        assert_eq!(requantize(-1000, 1 << 30, 30, 10, 10, 255), 10);
+        assert_eq!(requantize(100, 1 << 30, 31, 7, 0, 255), 57);
+    }
+}

@@ -1,0 +1,1 @@
+//! Trains the notebook's digit networks with Burn.
