@@ -212,8 +212,9 @@ impl<'m, 'a> Network<'m, 'a> {
         let Some(next) = self.model.layer(index + 1) else { return };
         let output = ring_row(&next, self.received(index + 1));
         let ring = layer.ring_offset as usize..layer.ring_offset as usize + layer.ring_len();
-        // Parsing has checked that rings do not overlap.
-        if let Ok([ring, output]) = self.arena.get_disjoint_mut([ring, output]) {
+        // Parsing has checked that rings and workspace do not overlap.
+        let workspace = 0..self.model.workspace_len();
+        if let Ok([ring, output, workspace]) = self.arena.get_disjoint_mut([ring, output, workspace]) {
             let ring: &[u8] = ring;
             let window = RowWindow::of(layer, done);
             let rows = (0..layer.window_rows()).map(|row| window.row(layer, ring, row));
@@ -222,7 +223,7 @@ impl<'m, 'a> Network<'m, 'a> {
             let output = write_row(&next, output);
             match layer.op {
                 Op::DepthwiseConv => Selected::depthwise_row(&unit, &input, output),
-                _ => Selected::conv_row(&unit, &input, output),
+                _ => Selected::conv_row(&unit, &input, workspace, output),
             }
         }
         self.count_done(index);

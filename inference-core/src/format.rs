@@ -15,8 +15,10 @@ pub const HEADER_LEN: usize = 64;
 pub const LAYER_LEN: usize = 80;
 /// Every section starts at a multiple of this.
 pub const ALIGNMENT: usize = 16;
+/// Bytes of the file that follow every section of weights, so that the last ones can be read as a word.
+pub const WEIGHTS_SLACK: usize = 4;
 /// Bytes of the model's name, padded with zeros.
-pub const NAME_LEN: usize = 32;
+pub const NAME_LEN: usize = 24;
 
 /// Most layers in a model.
 pub const MAX_LAYERS: usize = 32;
@@ -49,7 +51,8 @@ mod header {
     pub const INPUT_CHANNELS: usize = 24;
     pub const CLASSES: usize = 26;
     pub const LOGIT_SCALE: usize = 28;
-    pub const NAME: Range<usize> = 32..64;
+    pub const WORKSPACE_LEN: usize = 32;
+    pub const NAME: Range<usize> = 40..64;
 }
 
 /// The checksum covers everything from here to the end of the file.
@@ -443,6 +446,8 @@ pub struct Header {
     pub classes: u16,
     /// The real value of one step of a logit. For display only: the network never reads it.
     pub logit_scale: f32,
+    /// Bytes at the start of the arena that every kernel may use while it computes a row.
+    pub workspace_len: u32,
     /// UTF-8, padded with zeros.
     pub name: [u8; NAME_LEN],
 }
@@ -462,6 +467,7 @@ impl Header {
         put_u16(&mut bytes, header::INPUT_CHANNELS, self.input.channels);
         put_u16(&mut bytes, header::CLASSES, self.classes);
         put_u32(&mut bytes, header::LOGIT_SCALE, self.logit_scale.to_bits());
+        put_u32(&mut bytes, header::WORKSPACE_LEN, self.workspace_len);
         bytes[header::NAME].copy_from_slice(&self.name);
         bytes
     }
@@ -486,6 +492,7 @@ impl Header {
             },
             classes: get_u16(bytes, header::CLASSES),
             logit_scale: f32::from_bits(get_u32(bytes, header::LOGIT_SCALE)),
+            workspace_len: get_u32(bytes, header::WORKSPACE_LEN),
             name,
         })
     }

@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use crate::format::{
     self, ALIGNMENT, Activation, HEADER_LEN, Header, LAYER_LEN, Layer, MAX_CLASSES, MAX_DIMENSION, MAX_KERNEL,
-    MAX_LAYERS, MAX_WINDOW_ROWS, NAME_LEN, Op, Pool, Shape, TABLE_LEN, Window,
+    MAX_LAYERS, MAX_WINDOW_ROWS, NAME_LEN, Op, Pool, Shape, TABLE_LEN, WEIGHTS_SLACK, Window,
 };
 use crate::kernels::Parameters;
 
@@ -107,7 +107,10 @@ impl<'m> Model<'m> {
         if !(1..=MAX_LAYERS).contains(&layers) || !(1..=MAX_CLASSES).contains(&classes) {
             return Err(ParseError::Header);
         }
-        if bytes.len() < HEADER_LEN + layers * LAYER_LEN || !is_valid(header.input) {
+        if bytes.len() < HEADER_LEN + layers * LAYER_LEN
+            || !is_valid(header.input)
+            || header.workspace_len > header.arena_len
+        {
             return Err(ParseError::Header);
         }
         let model = Self { bytes, header };
@@ -139,6 +142,11 @@ impl<'m> Model<'m> {
     /// Bytes of memory that [`Network::new`](crate::Network::new) asks for.
     pub fn arena_len(&self) -> usize {
         self.header.arena_len as usize
+    }
+
+    /// Bytes at the start of the arena that every kernel may use while it computes a row.
+    pub fn workspace_len(&self) -> usize {
+        self.header.workspace_len as usize
     }
 
     /// The image that enters.
@@ -181,8 +189,9 @@ impl<'m> Model<'m> {
         let channels = usize::from(layer.output.channels);
         let requantized = if layer.activation == Activation::Logits { 0 } else { channels };
         let table = if layer.activation == Activation::Table { TABLE_LEN } else { 0 };
+        let weights_len = layer.weights_len as usize + WEIGHTS_SLACK;
         Parameters {
-            weights: self.section(layer.weights_offset, layer.weights_len as usize).unwrap_or(&[]),
+            weights: self.section(layer.weights_offset, weights_len).unwrap_or(&[]),
             bias: self.section(layer.bias_offset, channels * size_of::<i32>()).unwrap_or(&[]),
             multipliers: self.section(layer.multiplier_offset, requantized * size_of::<i32>()).unwrap_or(&[]),
             shifts: self.section(layer.shift_offset, requantized).unwrap_or(&[]),
@@ -236,7 +245,7 @@ impl<'m> Model<'m> {
             return None;
         }
         if layer.weights_len > 0 {
-            section(layer.weights_offset, layer.weights_len as usize)?;
+            section(layer.weights_offset, layer.weights_len as usize + WEIGHTS_SLACK)?;
         }
         section(layer.bias_offset, channels * size_of::<i32>())?;
         if layer.activation != Activation::Logits {
@@ -264,6 +273,8 @@ impl<'m> Model<'m> {
         let large_enough = usize::from(layer.ring_rows) >= layer.min_ring_rows()
             && layer.ring_rows <= layer.input.height
             && scratch.len() >= layer.min_scratch_len()
+            && ring.start >= self.workspace_len()
+            && (scratch.is_empty() || scratch.start >= self.workspace_len())
             && ring.end <= arena_len
             && scratch.end <= arena_len
             && (scratch.is_empty() || scratch.start.is_multiple_of(align_of::<u32>()));

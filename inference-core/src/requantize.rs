@@ -12,8 +12,14 @@ pub const SHIFTS: RangeInclusive<u8> = 1..=62;
 #[inline]
 pub fn scale(acc: i32, multiplier: i32, shift: u8) -> i64 {
     let shift = u32::from(shift) & 63;
-    let half = (1i64 << shift) >> 1;
-    (i64::from(acc) * i64::from(multiplier) + half) >> shift
+    let product = i64::from(acc) * i64::from(multiplier);
+    if shift > 32 {
+        // Half is a multiple of 2^32 here, so nothing carries out of the low word.
+        let high = (product >> 32) as i32;
+        i64::from(high.wrapping_add(1 << (shift - 33)) >> (shift - 32))
+    } else {
+        (product + ((1i64 << shift) >> 1)) >> shift
+    }
 }
 
 /// `clamp(zero_point + scale(acc), low, high)`.
@@ -41,6 +47,20 @@ mod tests {
             for acc in [i32::MIN, i32::MAX] {
                 let exact = (i128::from(acc) * i128::from(i32::MAX) + (1i128 << (shift - 1))) >> shift;
                 assert_eq!(i128::from(scale(acc, i32::MAX, shift)), exact, "{acc} >> {shift}");
+            }
+        }
+    }
+
+    #[test]
+    fn both_widths_of_shift_round_the_same() {
+        let mut acc = 1i32;
+        for shift in SHIFTS {
+            for _ in 0..1000 {
+                acc = acc.wrapping_mul(1664525).wrapping_add(1013904223);
+                for multiplier in [1 << 30, i32::MAX, (acc | 1 << 30) & i32::MAX] {
+                    let exact = (i128::from(acc) * i128::from(multiplier) + (1i128 << (shift - 1))) >> shift;
+                    assert_eq!(i128::from(scale(acc, multiplier, shift)), exact, "{acc} * {multiplier} >> {shift}");
+                }
             }
         }
     }

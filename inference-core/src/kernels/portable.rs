@@ -8,7 +8,7 @@ pub struct Portable;
 impl Kernels for Portable {
     const NAME: &'static str = "portable";
 
-    fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+    fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, _workspace: &mut [u8], output: &mut [u8]) {
         let channels = usize::from(unit.layer.input.channels);
         let tap_row_len = usize::from(unit.layer.window.kernel_width) * channels;
         let filter_len = usize::from(unit.layer.window.kernel_height) * tap_row_len;

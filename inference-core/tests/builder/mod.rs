@@ -3,6 +3,7 @@
 use inference_core::format::{
     self, ALIGNMENT, Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, NAME_LEN, Op, Pool, Shape, Window,
 };
+use inference_core::kernels::workspace_len;
 
 /// A layer before its bytes have places.
 #[derive(Clone)]
@@ -80,7 +81,9 @@ pub fn pack(drafts: &[Draft]) -> Vec<u8> {
         sections.resize(sections.len().next_multiple_of(ALIGNMENT), 0);
         offset as u32
     };
-    let mut arena = 0u32;
+    // Enough for every kernel, whichever family the target has.
+    let workspace_len = drafts.iter().map(|draft| workspace_len(&draft.layer)).max().unwrap_or(0) as u32;
+    let mut arena = workspace_len;
     let mut records = Vec::new();
     for draft in drafts {
         let mut layer = draft.layer;
@@ -109,6 +112,7 @@ pub fn pack(drafts: &[Draft]) -> Vec<u8> {
         input: drafts[0].layer.input,
         classes: last.layer.output.channels,
         logit_scale: 0.5,
+        workspace_len,
         name,
     };
     let mut file = header.encode().to_vec();

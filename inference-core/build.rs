@@ -1,0 +1,18 @@
+//! Finds out which kernels the target can run.
+//!
+//! `cfg(target_feature = "dsp")` is never set on stable Rust, so the target's name decides.
+//! `THUMBNET_KERNELS=portable` leaves all fast kernels out, to measure or to debug.
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-check-cfg=cfg(thumbnet_dsp)");
+    println!("cargo:rerun-if-env-changed=THUMBNET_KERNELS");
+    if std::env::var("THUMBNET_KERNELS").is_ok_and(|family| family == "portable") {
+        return;
+    }
+    let target = std::env::var("TARGET").unwrap_or_default();
+    // ARMv7E-M has the DSP extension; so has every ARMv8-M mainline core with this name that we know a board of.
+    if target.starts_with("thumbv7em-") || target.starts_with("thumbv8m.main-") {
+        println!("cargo:rustc-cfg=thumbnet_dsp");
+    }
+}
