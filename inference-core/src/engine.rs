@@ -6,7 +6,7 @@
 use core::fmt;
 use core::ops::Range;
 
-use crate::format::{Activation, Layer, MAX_LAYERS, Op};
+use crate::format::{Activation, Algorithm, Layer, MAX_LAYERS, Op};
 use crate::kernels::{InputRows, Kernels, Selected, Unit};
 use crate::model::Model;
 
@@ -31,7 +31,7 @@ struct Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Step {
-    /// One row of one layer was computed; there may be more to do.
+    /// One row of one layer (or two) was computed; there may be more to do.
     Worked,
     /// Nothing can be done before the next row is pushed.
     NeedsRow,
@@ -141,7 +141,7 @@ impl<'m, 'a> Network<'m, 'a> {
             if let Some(slot) = self.arena.get_mut(range) {
                 write_row(&layer, slot).iter_mut().zip(row).for_each(|(byte, &pixel)| *byte = pixel);
             }
-            self.count_received(0);
+            self.count_received(0, 1);
         }
         Ok(())
     }
@@ -186,15 +186,15 @@ impl<'m, 'a> Network<'m, 'a> {
         self.progress.get(index).map_or(0, |progress| progress.done)
     }
 
-    fn count_received(&mut self, index: usize) {
+    fn count_received(&mut self, index: usize, rows: u16) {
         if let Some(progress) = self.progress.get_mut(index) {
-            progress.received += 1;
+            progress.received += rows;
         }
     }
 
-    fn count_done(&mut self, index: usize) {
+    fn count_done(&mut self, index: usize, rows: u16) {
         if let Some(progress) = self.progress.get_mut(index) {
-            progress.done += 1;
+            progress.done += rows;
         }
     }
 
@@ -206,28 +206,32 @@ impl<'m, 'a> Network<'m, 'a> {
         done < layer.output.height && usize::from(received) >= RowWindow::of(layer, done).rows_needed
     }
 
-    /// One output row of a layer that slides a window over its input.
+    /// One step of a layer that slides a window over its input: one output row, or two.
     fn slide_row(&mut self, index: usize, layer: &Layer) {
         let done = self.done(index);
         let Some(next) = self.model.layer(index + 1) else { return };
-        let output = ring_row(&next, self.received(index + 1));
+        let window = RowWindow::of(layer, done);
+        let received = self.received(index + 1);
+        let first = ring_row(&next, received);
+        let second = if window.output_rows == 2 { ring_row(&next, received + 1) } else { 0..0 };
         let ring = layer.ring_offset as usize..layer.ring_offset as usize + layer.ring_len();
-        // Parsing has checked that rings and workspace do not overlap.
+        // Parsing has checked that rings and workspace do not overlap, and that a ring has room for
+        // the rows of a step.
         let workspace = 0..self.model.workspace_len();
-        if let Ok([ring, output, workspace]) = self.arena.get_disjoint_mut([ring, output, workspace]) {
+        if let Ok([ring, first, second, workspace]) = self.arena.get_disjoint_mut([ring, first, second, workspace]) {
             let ring: &[u8] = ring;
-            let window = RowWindow::of(layer, done);
             let rows = (0..layer.window_rows()).map(|row| window.row(layer, ring, row));
-            let input = InputRows::new(rows, window.pool_rows);
+            let input = InputRows::new(rows, window.conv_rows);
             let unit = Unit { layer: *layer, parameters: self.model.parameters(layer) };
-            let output = write_row(&next, output);
-            match layer.op {
-                Op::DepthwiseConv => Selected::depthwise_row(&unit, &input, output),
-                _ => Selected::conv_row(&unit, &input, workspace, output),
+            let (first, second) = (write_row(&next, first), write_row(&next, second));
+            match (layer.op, layer.algorithm) {
+                (_, Algorithm::Winograd) => Selected::winograd_rows(&unit, &input, workspace, [first, second]),
+                (Op::DepthwiseConv, _) => Selected::depthwise_row(&unit, &input, first),
+                _ => Selected::conv_row(&unit, &input, workspace, first),
             }
         }
-        self.count_done(index);
-        self.count_received(index + 1);
+        self.count_done(index, window.output_rows);
+        self.count_received(index + 1, window.output_rows);
     }
 
     /// Adds one input row to a layer that accumulates; after the last one, makes its only output.
@@ -246,7 +250,7 @@ impl<'m, 'a> Network<'m, 'a> {
                 _ => Selected::dense_row(&unit, usize::from(done), row, accumulators),
             }
         }
-        self.count_done(index);
+        self.count_done(index, 1);
         if done + 1 == layer.input.height && layer.activation != Activation::Logits {
             self.emit(index, &unit);
         }
@@ -262,30 +266,33 @@ impl<'m, 'a> Network<'m, 'a> {
                 *out = unit.activate(channel, i32::from_le_bytes(acc));
             }
         }
-        self.count_received(index + 1);
+        self.count_received(index + 1, 1);
     }
 }
 
-/// The rows that one output row of a sliding layer reads.
+/// The rows that one step of a sliding layer reads and makes.
 struct RowWindow {
     /// The first input row; negative in the top padding.
     first: i32,
     /// Input rows that must have arrived.
     rows_needed: usize,
-    /// Rows of the convolution's result that the pooling window covers.
-    pool_rows: usize,
+    /// Rows of the convolution's result that the step covers.
+    conv_rows: usize,
+    /// Output rows that it makes, 1 or 2.
+    output_rows: u16,
 }
 
 impl RowWindow {
     fn of(layer: &Layer, output_row: u16) -> Self {
         let stride = i32::from(layer.window.stride_height);
         let first_conv = usize::from(output_row) * usize::from(layer.pool.stride);
-        let pool_rows = usize::from(layer.pool.size).min(layer.conv_height().saturating_sub(first_conv));
+        let conv_rows = layer.conv_rows_per_step().min(layer.conv_height().saturating_sub(first_conv));
         let first = first_conv as i32 * stride - i32::from(layer.window.pad_top);
-        let last_conv = pool_rows.saturating_sub(1) as i32;
+        let last_conv = conv_rows.saturating_sub(1) as i32;
         let end = first + last_conv * stride + i32::from(layer.window.kernel_height);
         let rows_needed = end.max(1).min(i32::from(layer.input.height)) as usize;
-        Self { first, rows_needed, pool_rows }
+        let output_rows = layer.rows_per_step().min(conv_rows) as u16;
+        Self { first, rows_needed, conv_rows, output_rows }
     }
 
     /// Row `index` of the window; empty above and below the map.

@@ -5,6 +5,8 @@
 //! Codes of operators, algorithms and activations are append-only. `docs/model-format.md` has the
 //! whole description; this file is the one place where the offsets are written down.
 
+use crate::winograd;
+
 /// The first four bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"TNET";
 /// The version that this crate reads and writes.
@@ -134,6 +136,8 @@ codes! {
     Algorithm {
         /// One multiplication a tap, weights as the operator's documentation says.
         Direct = 0,
+        /// Fewer multiplications on transformed inputs and weights: see [`winograd`](crate::winograd).
+        Winograd = 1,
     }
 }
 
@@ -235,7 +239,7 @@ pub struct Layer {
     pub scratch_offset: u32,
     /// Bytes of scratch memory.
     pub scratch_len: u32,
-    /// File offset of the weights, one `i8` each.
+    /// File offset of the weights, stored as the algorithm says.
     pub weights_offset: u32,
     /// Bytes of weights.
     pub weights_len: u32,
@@ -362,7 +366,7 @@ impl Layer {
         }
     }
 
-    /// Weights that the operator has, one byte each.
+    /// Weights that the operator has; one byte each for [`Algorithm::Direct`].
     pub fn weight_count(&self) -> u64 {
         let taps = u64::from(self.window.kernel_height) * u64::from(self.window.kernel_width);
         let (input, output) = (u64::from(self.input.channels), u64::from(self.output.channels));
@@ -374,7 +378,16 @@ impl Layer {
         }
     }
 
-    /// Multiply-accumulates of one inference.
+    /// Bytes of the weights as the algorithm stores them.
+    pub fn stored_weights_len(&self) -> u64 {
+        match self.algorithm {
+            Algorithm::Direct => self.weight_count(),
+            Algorithm::Winograd => winograd::stored_weights_len(self),
+        }
+    }
+
+    /// Multiply-accumulates of one inference, the way they are usually counted: as many as a direct
+    /// convolution has.
     pub fn macs(&self) -> u64 {
         match self.op {
             Op::Conv | Op::DepthwiseConv => self.weight_count() * (self.conv_height() * self.conv_width()) as u64,
@@ -402,15 +415,27 @@ impl Layer {
         self.ring_row_len() * usize::from(self.ring_rows)
     }
 
-    /// Input rows (padding included) that one output row needs.
+    /// Output rows that the layer makes in one step; the last step may make fewer.
+    pub fn rows_per_step(&self) -> usize {
+        if self.algorithm == Algorithm::Winograd && self.pool.size == 1 { winograd::TILE } else { 1 }
+    }
+
+    /// Rows of the convolution's result that one step covers; the last step may cover fewer.
+    pub fn conv_rows_per_step(&self) -> usize {
+        self.rows_per_step().max(usize::from(self.pool.size))
+    }
+
+    /// Input rows (padding included) that one step needs.
     pub fn window_rows(&self) -> usize {
-        usize::from(self.pool.size.saturating_sub(1)) * usize::from(self.window.stride_height)
+        self.conv_rows_per_step().saturating_sub(1) * usize::from(self.window.stride_height)
             + usize::from(self.window.kernel_height)
     }
 
-    /// The fewest ring rows with which the engine never overwrites a row that it still needs.
-    pub fn min_ring_rows(&self) -> usize {
-        if self.accumulates() { 1 } else { self.window_rows().min(usize::from(self.input.height)) }
+    /// The fewest ring rows with which the engine never overwrites a row that it still needs, if
+    /// rows arrive in groups of `arriving`: the [`Layer::rows_per_step`] of the layer before.
+    pub fn min_ring_rows(&self, arriving: usize) -> usize {
+        let needed = if self.accumulates() { 1 } else { self.window_rows() };
+        (needed + arriving.saturating_sub(1)).min(usize::from(self.input.height))
     }
 
     /// Bytes of scratch memory that the layer needs: its accumulators, if it keeps any.

@@ -26,6 +26,7 @@ mod model;
 pub mod preprocess;
 pub mod requantize;
 mod softmax;
+pub mod winograd;
 
 pub use engine::{InputError, Logits, Network, NetworkError, Prediction, Step};
 pub use model::{Model, ParseError};

@@ -4,10 +4,11 @@ use core::fmt;
 use core::ops::Range;
 
 use crate::format::{
-    self, ALIGNMENT, Activation, HEADER_LEN, Header, LAYER_LEN, Layer, MAX_CLASSES, MAX_DIMENSION, MAX_KERNEL,
-    MAX_LAYERS, MAX_WINDOW_ROWS, NAME_LEN, Op, Pool, Shape, TABLE_LEN, WEIGHTS_SLACK, Window,
+    self, ALIGNMENT, Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, MAX_CLASSES, MAX_DIMENSION,
+    MAX_KERNEL, MAX_LAYERS, MAX_WINDOW_ROWS, NAME_LEN, Op, Pool, Shape, TABLE_LEN, WEIGHTS_SLACK, Window,
 };
-use crate::kernels::Parameters;
+use crate::kernels::{self, Parameters};
+use crate::winograd;
 
 /// A parsed model: a checked view into the bytes of its file.
 #[derive(Clone, Copy, Debug)]
@@ -114,14 +115,14 @@ impl<'m> Model<'m> {
             return Err(ParseError::Header);
         }
         let model = Self { bytes, header };
-        let mut input = header.input;
+        let (mut input, mut arriving) = (header.input, 1);
         for index in 0..header.layer_count {
             let layer = model.record(index).ok_or(ParseError::UnknownCode { layer: index })?;
             model.check_shape(&layer, index, input).ok_or(ParseError::Shape { layer: index })?;
             model.check_sections(&layer).ok_or(ParseError::Section { layer: index })?;
             model.check_requantization(&layer).ok_or(ParseError::Requantization { layer: index })?;
-            model.check_arena(&layer, index).ok_or(ParseError::Arena { layer: index })?;
-            input = layer.output;
+            model.check_arena(&layer, index, arriving).ok_or(ParseError::Arena { layer: index })?;
+            (input, arriving) = (layer.output, layer.rows_per_step());
         }
         Ok(model)
     }
@@ -227,6 +228,7 @@ impl<'m> Model<'m> {
             && pool.pad_right < pool.size
             && layer.window_rows() <= MAX_WINDOW_ROWS
             && layer.expected_output() == layer.output
+            && (layer.algorithm == Algorithm::Direct || winograd::is_eligible(layer))
             && (!layer.accumulates() || (*window == Window::UNIT && *pool == Pool::NONE))
             && last == (layer.activation == Activation::Logits)
             && (!last || (layer.op == Op::Dense && layer.output.channels == self.header.classes));
@@ -241,7 +243,7 @@ impl<'m> Model<'m> {
             self.section(offset, len).filter(|_| offset as usize >= first_section).map(|_| ())
         };
         let channels = usize::from(layer.output.channels);
-        if u64::from(layer.weights_len) != layer.weight_count() {
+        if u64::from(layer.weights_len) != layer.stored_weights_len() {
             return None;
         }
         if layer.weights_len > 0 {
@@ -267,10 +269,12 @@ impl<'m> Model<'m> {
         fits.then_some(())
     }
 
-    fn check_arena(&self, layer: &Layer, index: u16) -> Option<()> {
+    fn check_arena(&self, layer: &Layer, index: u16, arriving: usize) -> Option<()> {
         let arena_len = self.arena_len();
         let [ring, scratch] = memory(layer)?;
-        let large_enough = usize::from(layer.ring_rows) >= layer.min_ring_rows()
+        // Only direct kernels can do without a workspace.
+        let workable = layer.algorithm == Algorithm::Direct || self.workspace_len() >= kernels::workspace_len(layer);
+        let large_enough = usize::from(layer.ring_rows) >= layer.min_ring_rows(arriving)
             && layer.ring_rows <= layer.input.height
             && scratch.len() >= layer.min_scratch_len()
             && ring.start >= self.workspace_len()
@@ -283,7 +287,7 @@ impl<'m> Model<'m> {
             .filter_map(|other| memory(&self.record(other)?))
             .flatten()
             .all(|other| !overlaps(&ring, &other) && !overlaps(&scratch, &other));
-        (large_enough && own && alone).then_some(())
+        (workable && large_enough && own && alone).then_some(())
     }
 }
 

@@ -3,15 +3,20 @@
 //! [`portable`] is the readable reference; every other family must equal it bit for bit.
 //! [`Selected`] is the one place that chooses a family for the target.
 
-#[cfg(thumbnet_dsp)]
 #[allow(unsafe_code)]
 mod arch {
+    #[cfg(thumbnet_dsp)]
     pub mod dsp;
+    #[cfg(thumbnet_dsp)]
+    mod dsp_winograd;
+    pub mod words;
 }
 pub mod blocks;
 pub mod portable;
+mod portable_winograd;
+mod winograd;
 
-use crate::format::{Activation, Layer, MAX_WINDOW_ROWS, Op, TABLE_LEN, TABLE_ZERO};
+use crate::format::{Activation, Algorithm, Layer, MAX_WINDOW_ROWS, Op, TABLE_LEN, TABLE_ZERO};
 use crate::requantize;
 
 /// The family that the engine runs on this target.
@@ -24,6 +29,7 @@ pub type Selected = arch::dsp::Dsp;
 /// Bytes of workspace with which every family computes the rows of this layer at full speed.
 pub fn workspace_len(layer: &Layer) -> usize {
     match layer.op {
+        Op::Conv if layer.algorithm == Algorithm::Winograd => winograd::workspace_len(layer),
         Op::Conv => blocks::Blocking::of(layer).workspace_len(),
         _ => 0,
     }
@@ -40,7 +46,13 @@ pub trait Kernels {
     /// intermediate results; with less than [`workspace_len`] bytes the row takes longer.
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]);
 
-    /// The same for a depthwise convolution.
+    /// One step of a convolution by [`winograd`](crate::winograd): two output rows, the second one
+    /// empty where the map ends, or one pooled row.
+    ///
+    /// `workspace`: at least [`workspace_len`] bytes; with less, nothing is done.
+    fn winograd_rows(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], outputs: [&mut [u8]; 2]);
+
+    /// One output row of a depthwise convolution.
     fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]);
 
     /// Adds what input row `index` of a dense layer gives to the accumulators.
@@ -88,13 +100,19 @@ impl Unit<'_> {
     /// The output that an accumulator of this channel gives: requantized, activated.
     #[inline]
     pub fn activate(&self, channel: usize, acc: i32) -> u8 {
-        let multiplier = i32_at(self.parameters.multipliers, channel);
-        let shift = self.parameters.shifts.get(channel).copied().unwrap_or(1);
-        self.activate_with(multiplier, shift, acc)
+        self.activate_with(self.scale(channel), acc)
     }
 
+    /// The multiplier and shift of an output channel.
     #[inline]
-    fn activate_with(&self, multiplier: i32, shift: u8, acc: i32) -> u8 {
+    pub fn scale(&self, channel: usize) -> (i32, u8) {
+        let multiplier = i32_at(self.parameters.multipliers, channel);
+        (multiplier, self.parameters.shifts.get(channel).copied().unwrap_or(1))
+    }
+
+    /// The output that an accumulator of the channel with this [`Unit::scale`] gives.
+    #[inline]
+    pub fn activate_with(&self, (multiplier, shift): (i32, u8), acc: i32) -> u8 {
         match self.layer.activation {
             Activation::Table => {
                 let index = requantize::scale(acc, multiplier, shift) + i64::from(TABLE_ZERO);
@@ -114,7 +132,7 @@ impl Unit<'_> {
         let multipliers = self.parameters.multipliers.as_chunks::<4>().0;
         let scales = multipliers.iter().zip(self.parameters.shifts);
         for ((out, (&multiplier, &shift)), &acc) in output.iter_mut().zip(scales).zip(accumulators) {
-            *out = self.activate_with(i32::from_le_bytes(multiplier), shift, acc as i32);
+            *out = self.activate_with((i32::from_le_bytes(multiplier), shift), acc as i32);
         }
     }
 }
@@ -124,25 +142,25 @@ fn i32_at(section: &[u8], index: usize) -> i32 {
     section.as_chunks::<4>().0.get(index).map_or(0, |&bytes| i32::from_le_bytes(bytes))
 }
 
-/// The input rows that one output row needs, top first.
+/// The input rows that one step needs, top first.
 ///
 /// A row has its left and right padding: `(pad_left + width + pad_right) * channels` bytes. A row
 /// above or below the map is empty and reads as the input's zero point.
 #[derive(Clone, Copy, Debug)]
 pub struct InputRows<'a> {
     pub(crate) rows: [&'a [u8]; MAX_WINDOW_ROWS],
-    pub(crate) pool_rows: usize,
+    pub(crate) conv_rows: usize,
 }
 
 impl<'a> InputRows<'a> {
     /// The rows of a window: `rows` at most [`MAX_WINDOW_ROWS`], and how many rows of the
-    /// convolution's result the pooling window covers (fewer than its size at a padded border).
-    pub fn new(rows: impl IntoIterator<Item = &'a [u8]>, pool_rows: usize) -> Self {
+    /// convolution's result they give (fewer than usual where the map ends).
+    pub fn new(rows: impl IntoIterator<Item = &'a [u8]>, conv_rows: usize) -> Self {
         let mut window = [&[][..]; MAX_WINDOW_ROWS];
         for (slot, row) in window.iter_mut().zip(rows) {
             *slot = row;
         }
-        Self { rows: window, pool_rows }
+        Self { rows: window, conv_rows }
     }
 
     /// Row `index` of the window.
@@ -151,9 +169,10 @@ impl<'a> InputRows<'a> {
         self.rows.get(index).copied().unwrap_or(&[])
     }
 
-    /// Rows of the convolution's result that the pooling window covers.
+    /// Rows of the convolution's result that the window gives: those of a pooling window, or the
+    /// output rows themselves.
     #[inline]
-    pub fn pool_rows(&self) -> usize {
-        self.pool_rows
+    pub fn conv_rows(&self) -> usize {
+        self.conv_rows
     }
 }

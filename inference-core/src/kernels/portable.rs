@@ -1,6 +1,6 @@
 //! The readable reference: safe Rust for any target.
 
-use super::{InputRows, Kernels, Unit};
+use super::{InputRows, Kernels, Unit, winograd};
 
 /// The portable family.
 pub struct Portable;
@@ -26,6 +26,10 @@ impl Kernels for Portable {
             }
             acc
         });
+    }
+
+    fn winograd_rows(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], outputs: [&mut [u8]; 2]) {
+        winograd::rows::<Self>(unit, input, workspace, outputs);
     }
 
     fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
@@ -83,7 +87,7 @@ fn pooled_row(
         let last = (first + usize::from(pool.size)).min(conv_width);
         for (channel, out) in pixel.iter_mut().enumerate() {
             let mut largest = i32::MIN;
-            for conv_y in 0..input.pool_rows() {
+            for conv_y in 0..input.conv_rows() {
                 for conv_x in first..last {
                     let top = conv_y * usize::from(window.stride_height);
                     let left = conv_x * usize::from(window.stride_width);

@@ -4,6 +4,7 @@ use inference_core::format::{
     self, ALIGNMENT, Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, NAME_LEN, Op, Pool, Shape, Window,
 };
 use inference_core::kernels::workspace_len;
+use inference_core::winograd;
 
 /// A layer before its bytes have places.
 #[derive(Clone)]
@@ -84,16 +85,22 @@ pub fn pack(drafts: &[Draft]) -> Vec<u8> {
     // Enough for every kernel, whichever family the target has.
     let workspace_len = drafts.iter().map(|draft| workspace_len(&draft.layer)).max().unwrap_or(0) as u32;
     let mut arena = workspace_len;
-    let mut records = Vec::new();
+    let mut records: Vec<Layer> = Vec::new();
     for draft in drafts {
         let mut layer = draft.layer;
-        layer.weights_len = draft.weights.len() as u32;
-        layer.weights_offset = add(draft.weights.iter().map(|&weight| weight as u8).collect());
+        let weights: Vec<u8> = match layer.algorithm {
+            Algorithm::Winograd => {
+                winograd::stored_weights(&layer, &draft.weights).flat_map(|weight| weight.to_le_bytes()).collect()
+            }
+            _ => draft.weights.iter().map(|&weight| weight as u8).collect(),
+        };
+        layer.weights_len = weights.len() as u32;
+        layer.weights_offset = add(weights);
         layer.bias_offset = add(draft.bias.iter().flat_map(|bias| bias.to_le_bytes()).collect());
         layer.multiplier_offset = add(draft.multipliers.iter().flat_map(|value| value.to_le_bytes()).collect());
         layer.shift_offset = add(draft.shifts.clone());
         layer.table_offset = add(draft.table.clone());
-        layer.ring_rows = layer.min_ring_rows() as u16;
+        layer.ring_rows = layer.min_ring_rows(records.last().map_or(1, Layer::rows_per_step)) as u16;
         layer.ring_offset = arena;
         layer.scratch_offset = (arena + layer.ring_len() as u32).next_multiple_of(4);
         layer.scratch_len = layer.min_scratch_len() as u32;

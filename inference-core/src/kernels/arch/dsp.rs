@@ -9,7 +9,7 @@ use core::arch::global_asm;
 
 use super::super::blocks::Blocking;
 use super::super::portable::Portable;
-use super::super::{InputRows, Kernels, Unit};
+use super::super::{InputRows, Kernels, Unit, winograd};
 
 /// The family for cores with the DSP extension.
 pub struct Dsp;
@@ -253,7 +253,7 @@ impl Kernels for Dsp {
             let first = x * usize::from(pool.stride);
             let last = (first + usize::from(pool.size)).min(conv_width);
             work.largest.fill(i32::MIN as u32);
-            for conv_y in 0..input.pool_rows() {
+            for conv_y in 0..input.conv_rows() {
                 let top = conv_y * usize::from(unit.layer.window.stride_height);
                 for conv_x in (first..last).step_by(2) {
                     let next = (conv_x + 1).min(last - 1);
@@ -265,6 +265,10 @@ impl Kernels for Dsp {
             }
             unit.activate_all(work.largest.iter(), pixel);
         }
+    }
+
+    fn winograd_rows(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], outputs: [&mut [u8]; 2]) {
+        winograd::rows::<Self>(unit, input, workspace, outputs);
     }
 
     fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {

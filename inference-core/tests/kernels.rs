@@ -1,0 +1,48 @@
+//! Kernels against each other: all algorithms give the same integers, in any memory.
+
+#[allow(dead_code, reason = "shared with other tests")]
+mod builder;
+mod cases;
+
+use builder::pack;
+use inference_core::format::Algorithm;
+use inference_core::{Model, Network};
+
+/// The logits of a few images, in an arena of poisoned bytes that begins `shift` bytes off a word.
+fn logits(file: &[u8], shift: usize) -> Vec<Vec<i32>> {
+    let model = Model::parse(file).unwrap();
+    let mut arena = vec![0xa5; model.arena_len() + 16];
+    let start = arena.as_ptr().align_offset(4) + shift;
+    let mut network = Network::new(&model, &mut arena[start..start + model.arena_len()]).unwrap();
+    let len = model.input_row_len() * usize::from(model.input().height);
+    let images = if cfg!(miri) { 1 } else { 4 };
+    (0..images).map(|seed| network.classify(&cases::image(len, seed)).unwrap().logits().iter().collect()).collect()
+}
+
+#[test]
+fn winograd_equals_direct() {
+    let (mut tiled, mut dull) = (0, 0);
+    let step = if cfg!(miri) { 17 } else { 1 };
+    for case in cases::all().into_iter().step_by(step) {
+        let direct = logits(&pack(&case.network(Algorithm::Direct)), 0);
+        let drafts = case.network(Algorithm::Winograd);
+        tiled += usize::from(drafts[1].layer.algorithm == Algorithm::Winograd);
+        let file = pack(&drafts);
+        for shift in 0..4 {
+            assert_eq!(logits(&file, shift), direct, "{case:?}, arena at {shift}");
+        }
+        dull += usize::from(direct.iter().flatten().all(|&logit| logit == direct[0][0]));
+    }
+    assert!((tiled > 40 && dull < 10) || cfg!(miri), "{tiled} in tiles, {dull} without a signal");
+}
+
+#[test]
+fn a_misaligned_model_gives_the_same() {
+    for case in cases::all().into_iter().step_by(11) {
+        let file = pack(&case.network(Algorithm::Winograd));
+        let mut moved = vec![0; file.len() + 8];
+        let start = moved.as_ptr().align_offset(4) + 1;
+        moved[start..start + file.len()].copy_from_slice(&file);
+        assert_eq!(logits(&moved[start..start + file.len()], 0), logits(&file, 0), "{case:?}");
+    }
+}
