@@ -27,6 +27,8 @@ pub const TILE: usize = 2;
 pub const MAX_POINTS: usize = 10;
 /// Columns of the convolution's result that a pair of tiles covers; a narrower map is not eligible.
 pub const PAIR_COLUMNS: usize = 2 * TILE;
+/// Fewest input channels; they are handled in groups of four.
+pub const MIN_CHANNELS: u16 = 3;
 /// A direct sum, without its bias, must stay below this in size.
 pub const MAX_SUM: i64 = 1 << 29;
 
@@ -101,7 +103,7 @@ pub fn is_eligible(layer: &Layer) -> bool {
         && matches!(window.kernel_height, 3 | 5 | 7)
         && window.kernel_width == window.kernel_height
         && (window.stride_height, window.stride_width) == (1, 1)
-        && layer.input.channels.is_multiple_of(4)
+        && layer.input.channels >= MIN_CHANNELS
         && (*pool == Pool::NONE || (pool.size, pool.stride) == (2, 2))
         && columns(layer) >= PAIR_COLUMNS
 }
@@ -111,27 +113,36 @@ pub fn columns(layer: &Layer) -> usize {
     (usize::from(layer.output.width) * usize::from(layer.pool.size)).min(layer.conv_width())
 }
 
+/// Groups of four input channels.
+pub fn quads(layer: &Layer) -> usize {
+    usize::from(layer.input.channels).div_ceil(4)
+}
+
 /// Bytes of the transformed weights, one `i16` each.
 pub fn stored_weights_len(layer: &Layer) -> u64 {
     let points = points(layer.window.kernel_height) as u64;
     let pairs = u64::from(layer.output.channels).div_ceil(2);
-    pairs * 2 * points * points * u64::from(layer.input.channels) * size_of::<i16>() as u64
+    pairs * 2 * points * points * quads(layer) as u64 * 4 * size_of::<i16>() as u64
 }
 
 /// Order of four channels: that in which the bytes of a word are widened to pairs of 16 bits.
 const CHANNEL_ORDER: [usize; 4] = [0, 2, 1, 3];
 
 /// The transformed weights of an eligible layer, in the order
-/// `[out_channels / 2][point row][point column][in_channels / 4][2 out_channels][in_channels 0, 2, 1, 3]`;
-/// an odd number of output channels is filled up with zeros.
+/// `[out_channels / 2][point row][point column][groups of 4 in_channels][2 out_channels][in_channels 0, 2, 1, 3]`;
+/// missing channels of the last group and the last pair are zero.
 ///
 /// `weights`: `[out_channels][kernel_height][kernel_width][in_channels]`.
 pub fn stored_weights<'w>(layer: &Layer, weights: &'w [i8]) -> impl Iterator<Item = i16> + use<'w> {
     let kernel = usize::from(layer.window.kernel_width);
     let points = points(layer.window.kernel_height).min(MAX_POINTS);
     let channels = usize::from(layer.input.channels);
+    let quads = quads(layer);
     let weight = move |output: usize, [y, x]: [Point; 2], channel: usize| {
         let mut sum = 0;
+        if channel >= channels {
+            return 0;
+        }
         for (row, row_factor) in y.factors.iter().enumerate().filter(|(_, factor)| **factor != 0) {
             for (column, factor) in x.factors.iter().enumerate().filter(|(_, factor)| **factor != 0) {
                 let tap = (output * kernel + y.tap + row) * kernel + x.tap + column;
@@ -145,7 +156,7 @@ pub fn stored_weights<'w>(layer: &Layer, weights: &'w [i8]) -> impl Iterator<Ite
     (0..pairs * points * points).flat_map(move |index| {
         let (pair, point) = (index / (points * points), index % (points * points));
         let point = [POINTS[point / points], POINTS[point % points]];
-        (0..channels / 4).flat_map(move |quad| {
+        (0..quads).flat_map(move |quad| {
             (0..8).map(move |lane| weight(pair * 2 + lane / 4, point, quad * 4 + CHANNEL_ORDER[lane % 4]))
         })
     })

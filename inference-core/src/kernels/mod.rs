@@ -8,6 +8,8 @@ mod arch {
     #[cfg(thumbnet_dsp)]
     pub mod dsp;
     #[cfg(thumbnet_dsp)]
+    mod dsp_block;
+    #[cfg(thumbnet_dsp)]
     mod dsp_winograd;
     pub mod words;
 }

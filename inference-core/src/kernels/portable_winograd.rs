@@ -13,7 +13,7 @@ const EVEN_BYTES: u32 = 0x00ff_00ff;
 
 impl Steps for Portable {
     fn transform<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]) {
-        let quads = channels / 4;
+        let quads = channels.div_ceil(4);
         // Taps of the kernel, and three columns more.
         let columns = 6 + (P - 4) / 3 * 2;
         for quad in 0..quads {
@@ -35,9 +35,9 @@ impl Steps for Portable {
         }
     }
 
-    fn multiply(inputs: &[u32], weights: &[u8], channels: usize, sums: &mut [Sums]) {
-        let inputs = words::halves(inputs).chunks_exact(channels * 2);
-        let weights = weights.as_chunks::<2>().0.chunks_exact(channels * 2);
+    fn multiply(inputs: &[u32], weights: &[u8], quads: usize, sums: &mut [Sums]) {
+        let inputs = words::halves(inputs).chunks_exact(quads * 8);
+        let weights = weights.as_chunks::<2>().0.chunks_exact(quads * 8);
         for ((sums, inputs), weights) in sums.iter_mut().zip(inputs).zip(weights) {
             let mut sum: Sums = [0; 4];
             for (inputs, weights) in inputs.as_chunks::<8>().0.iter().zip(weights.as_chunks::<8>().0) {
@@ -66,8 +66,12 @@ fn combined(combine: Combine, a: u32, b: u32) -> u32 {
     }
 }
 
-/// Four bytes as a little-endian word; zero where they do not exist, which the caller excludes.
+/// Four bytes as a little-endian word; zero for those beyond the row.
 #[inline(always)]
 fn word(row: &[u8], start: usize) -> u32 {
-    row.get(start..).and_then(|row| row.first_chunk()).map_or(0, |&bytes| u32::from_le_bytes(bytes))
+    let row = row.get(start..).unwrap_or(&[]);
+    match row.first_chunk() {
+        Some(&bytes) => u32::from_le_bytes(bytes),
+        None => row.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)),
+    }
 }

@@ -6,7 +6,7 @@
 use super::arch::words;
 use super::{InputRows, Unit};
 use crate::format::{Layer, Pool};
-use crate::winograd::{self, Combine, PAIR_COLUMNS, POINTS, TILE, columns, points};
+use crate::winograd::{self, Combine, PAIR_COLUMNS, POINTS, TILE, columns, points, quads};
 
 /// The sums of one point: first output channel, tile 0 and 1; second output channel, tile 0 and 1.
 pub type Sums = [i32; 4];
@@ -16,15 +16,16 @@ pub trait Steps {
     /// Transforms `P` points of one row of points, for two tiles.
     ///
     /// `rows`: the two input rows that the points combine, from the first tile's first pixel on,
-    /// `columns * channels` bytes. `inputs`: `[P][channels / 4][2 tiles]` times two words, each with
-    /// two 16-bit lanes: channels 0 and 2, then 1 and 3.
+    /// `columns * channels` bytes. `inputs`: `[P][groups of 4 channels][2 tiles]` times two words, each
+    /// with two 16-bit lanes: channels 0 and 2, then 1 and 3. Channels that the last group lacks may be
+    /// anything: their weights are zero.
     fn transform<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]);
 
     /// Multiplies transformed inputs with the weights of two output channels.
     ///
-    /// `inputs`: `[points][channels / 4][2 tiles]` times two words; `weights`:
-    /// `[points][channels / 4][2 output channels][4]` times two bytes; `sums`: one a point.
-    fn multiply(inputs: &[u32], weights: &[u8], channels: usize, sums: &mut [Sums]);
+    /// `inputs`: `[points][quads][2 tiles]` times two words; `weights`:
+    /// `[points][quads][2 output channels][4]` times two bytes; `sums`: one a point.
+    fn multiply(inputs: &[u32], weights: &[u8], quads: usize, sums: &mut [Sums]);
 }
 
 /// Words of each part of the workspace.
@@ -37,7 +38,7 @@ struct Parts {
 impl Parts {
     fn of(layer: &Layer) -> Self {
         let points = points(layer.window.kernel_height);
-        let quads = usize::from(layer.input.channels) / 4;
+        let quads = quads(layer);
         Self { inputs: points * points * quads * 4, sums: points * points * 4, blank: patch_columns(layer) * quads }
     }
 }
@@ -91,7 +92,7 @@ fn step<S: Steps, const P: usize>(
             S::transform::<P>(point.inputs.map(patch), point.combine, channels, inputs);
         }
         for (pair, weights) in unit.parameters.weights.chunks_exact(pair_len).enumerate() {
-            S::multiply(inputs, weights, channels, sums);
+            S::multiply(inputs, weights, quads(layer), sums);
             for second in 0..2 {
                 let channel = pair * 2 + second;
                 if channel < usize::from(layer.output.channels) {

@@ -84,12 +84,14 @@ global_asm!(
 impl Steps for Dsp {
     fn transform<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]) {
         let columns = 6 + (P - 4) / 3 * 2;
-        let quads = channels / 4;
-        if rows.iter().any(|row| row.len() < columns * channels) || inputs.len() < P * quads * 4 {
-            return;
+        let quads = channels.div_ceil(4);
+        // The last group of the last column may reach beyond it.
+        let reach = (columns - 1) * channels + quads * 4;
+        if rows.iter().any(|row| row.len() < reach) || inputs.len() < P * quads * 4 {
+            return Portable::transform::<P>(rows, combine, channels, inputs);
         }
         let rows = rows.map(<[u8]>::as_ptr);
-        // SAFETY: the rows have `columns * channels` bytes and `inputs` has `P * quads * 4` words.
+        // SAFETY: each group of each column of the rows has four bytes there, and `inputs` has `P * quads * 4` words.
         unsafe {
             match combine {
                 Combine::Difference => transform::<P>(rows, difference, channels, inputs.as_mut_ptr()),
@@ -99,11 +101,10 @@ impl Steps for Dsp {
         }
     }
 
-    fn multiply(inputs: &[u32], weights: &[u8], channels: usize, sums: &mut [Sums]) {
-        let quads = channels / 4;
+    fn multiply(inputs: &[u32], weights: &[u8], quads: usize, sums: &mut [Sums]) {
         let fits = inputs.len() >= sums.len() * quads * 4 && weights.len() >= sums.len() * quads * 16;
         if !fits || sums.is_empty() || !(1..=MAX_QUADS).contains(&quads) || !weights.as_ptr().addr().is_multiple_of(4) {
-            return Portable::multiply(inputs, weights, channels, sums);
+            return Portable::multiply(inputs, weights, quads, sums);
         }
         let sums = sums.as_mut_ptr_range();
         // SAFETY: a point reads 16 bytes a group of inputs and of weights and writes one `Sums`; the
@@ -122,8 +123,8 @@ impl Steps for Dsp {
 /// Transforms one row of points.
 ///
 /// # Safety
-/// The rows have as many columns as two tiles need, of `channels` bytes; `inputs` has room for
-/// `P * channels` words.
+/// From each group of four channels of each column on, the rows have four bytes; `inputs` has room for
+/// four words a group for each of `P` points.
 #[inline(always)]
 unsafe fn transform<const P: usize>(
     [first, second]: [*const u8; 2],
@@ -132,11 +133,12 @@ unsafe fn transform<const P: usize>(
     inputs: *mut u32,
 ) {
     let columns = 6 + (P - 4) / 3 * 2;
-    for quad in 0..channels / 4 {
+    let quads = channels.div_ceil(4);
+    for quad in 0..quads {
         let mut patch = [[0; 2]; MAX_COLUMNS];
         for (column, lanes) in patch.iter_mut().take(columns).enumerate() {
             let offset = column * channels + quad * 4;
-            // SAFETY: `quad * 4 + 4 <= channels`, so the word is within the column.
+            // SAFETY: the caller says so.
             let (a, b) = unsafe {
                 (first.add(offset).cast::<u32>().read_unaligned(), second.add(offset).cast::<u32>().read_unaligned())
             };
@@ -150,8 +152,8 @@ unsafe fn transform<const P: usize>(
                     Combine::Sum => [sum(a[0], b[0]), sum(a[1], b[1])],
                     Combine::Copy => a,
                 };
-                // SAFETY: the point has `channels` words, of which this group has four.
-                unsafe { inputs.add(index * channels + quad * 4 + tile * 2).cast::<[u32; 2]>().write(lanes) };
+                // SAFETY: the point has four words a group.
+                unsafe { inputs.add((index * quads + quad) * 4 + tile * 2).cast::<[u32; 2]>().write(lanes) };
             }
         }
     }

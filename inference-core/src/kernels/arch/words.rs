@@ -23,3 +23,10 @@ pub fn halves(words: &[u32]) -> &[i16] {
     // SAFETY: a word is aligned for its halves, and every bit pattern is a valid i16.
     unsafe { words.align_to() }.1
 }
+
+/// Words as their bytes, to be written.
+#[cfg(thumbnet_dsp)]
+pub fn bytes_mut(words: &mut [u32]) -> &mut [u8] {
+    // SAFETY: bytes need no alignment, and every bit pattern is valid for both.
+    unsafe { words.align_to_mut() }.1
+}
