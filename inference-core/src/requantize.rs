@@ -22,12 +22,24 @@ pub fn scale(acc: i32, multiplier: i32, shift: u8) -> i64 {
     }
 }
 
+/// [`scale`], limited to what `i32` holds with room to spare; nothing that follows tells them apart.
+#[inline]
+pub fn scale_limited(acc: i32, multiplier: i32, shift: u8) -> i32 {
+    const LIMIT: i64 = 1 << 30;
+    if shift > 32 {
+        // At most 2^30 in size: the product of two numbers of 31 bits, and one more bit less.
+        scale(acc, multiplier, shift) as i32
+    } else {
+        scale(acc, multiplier, shift).max(-LIMIT).min(LIMIT) as i32
+    }
+}
+
 /// `clamp(zero_point + scale(acc), low, high)`.
 #[inline]
 pub fn requantize(acc: i32, multiplier: i32, shift: u8, zero_point: u8, low: u8, high: u8) -> u8 {
-    let value = scale(acc, multiplier, shift) + i64::from(zero_point);
+    let value = scale_limited(acc, multiplier, shift) + i32::from(zero_point);
     // `low <= high` is checked when parsing; max and min, unlike clamp, cannot panic.
-    value.max(i64::from(low)).min(i64::from(high)) as u8
+    value.max(i32::from(low)).min(i32::from(high)) as u8
 }
 
 #[cfg(test)]

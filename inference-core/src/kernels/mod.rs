@@ -102,30 +102,14 @@ impl Unit<'_> {
     /// The output that an accumulator of this channel gives: requantized, activated.
     #[inline]
     pub fn activate(&self, channel: usize, acc: i32) -> u8 {
-        self.activate_with(self.scale(channel), acc)
+        self.scale(channel).activate(self, acc)
     }
 
     /// The multiplier and shift of an output channel.
     #[inline]
-    pub fn scale(&self, channel: usize) -> (i32, u8) {
+    pub fn scale(&self, channel: usize) -> Scale {
         let multiplier = i32_at(self.parameters.multipliers, channel);
-        (multiplier, self.parameters.shifts.get(channel).copied().unwrap_or(1))
-    }
-
-    /// The output that an accumulator of the channel with this [`Unit::scale`] gives.
-    #[inline]
-    pub fn activate_with(&self, (multiplier, shift): (i32, u8), acc: i32) -> u8 {
-        match self.layer.activation {
-            Activation::Table => {
-                let index = requantize::scale(acc, multiplier, shift) + i64::from(TABLE_ZERO);
-                let index = index.max(0).min(TABLE_LEN as i64 - 1) as usize;
-                self.parameters.table.get(index).copied().unwrap_or(0)
-            }
-            _ => {
-                let Layer { output_zero_point, low, high, .. } = self.layer;
-                requantize::requantize(acc, multiplier, shift, output_zero_point, low, high)
-            }
-        }
+        Scale { multiplier, shift: self.parameters.shifts.get(channel).copied().unwrap_or(1) }
     }
 
     /// Activates the accumulators of all channels of a pixel.
@@ -134,7 +118,34 @@ impl Unit<'_> {
         let multipliers = self.parameters.multipliers.as_chunks::<4>().0;
         let scales = multipliers.iter().zip(self.parameters.shifts);
         for ((out, (&multiplier, &shift)), &acc) in output.iter_mut().zip(scales).zip(accumulators) {
-            *out = self.activate_with((i32::from_le_bytes(multiplier), shift), acc as i32);
+            let scale = Scale { multiplier: i32::from_le_bytes(multiplier), shift };
+            *out = scale.activate(self, acc as i32);
+        }
+    }
+}
+
+/// What an output channel is requantized with.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    multiplier: i32,
+    shift: u8,
+}
+
+impl Scale {
+    /// The output that an accumulator of the channel gives.
+    #[inline]
+    pub fn activate(&self, unit: &Unit<'_>, acc: i32) -> u8 {
+        let Self { multiplier, shift } = *self;
+        match unit.layer.activation {
+            Activation::Table => {
+                let index = requantize::scale_limited(acc, multiplier, shift) + TABLE_ZERO;
+                let index = index.max(0).min(TABLE_LEN as i32 - 1) as usize;
+                unit.parameters.table.get(index).copied().unwrap_or(0)
+            }
+            _ => {
+                let Layer { output_zero_point, low, high, .. } = unit.layer;
+                requantize::requantize(acc, multiplier, shift, output_zero_point, low, high)
+            }
         }
     }
 }

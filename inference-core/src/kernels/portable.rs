@@ -106,7 +106,7 @@ fn product(pixel: u8, weight: u8) -> i32 {
 
 /// The sum of pixel times weight. Wraps only for weights that the compiler's proof refuses.
 #[inline]
-fn dot(pixels: &[u8], weights: &[u8]) -> i32 {
+pub(super) fn dot(pixels: &[u8], weights: &[u8]) -> i32 {
     pixels.iter().zip(weights).fold(0, |sum: i32, (&pixel, &weight)| sum.wrapping_add(product(pixel, weight)))
 }
 

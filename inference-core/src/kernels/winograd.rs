@@ -76,7 +76,8 @@ fn step<S: Steps, const P: usize>(
     let blank = rest.get_mut(..parts.blank)?;
     blank.fill(u32::from_ne_bytes([layer.input_zero_point; 4]));
     let blank = words::bytes(blank);
-    let sums = words::signed(sums).as_chunks_mut().0;
+    let sums: &mut [[Sums; P]; P] =
+        words::signed(sums).as_chunks_mut().0.as_chunks_mut::<P>().0.first_chunk_mut::<P>()?;
     let channels = usize::from(layer.input.channels);
     let patch_len = patch_columns(layer) * channels;
     let pair_len = size_of_val(inputs);
@@ -86,17 +87,17 @@ fn step<S: Steps, const P: usize>(
     let mut done = 0;
     while done < columns {
         let left = done.min(last_left);
-        let block = Block { left, done, columns, conv_rows: input.conv_rows() };
+        let block = Block { left, done, conv_rows: input.conv_rows() };
         let patch = |row: usize| input.row(row).get(left * channels..left * channels + patch_len).unwrap_or(blank);
         for (point, inputs) in POINTS.iter().zip(inputs.chunks_exact_mut((parts.inputs / P).max(1))) {
             S::transform::<P>(point.inputs.map(patch), point.combine, channels, inputs);
         }
         for (pair, weights) in unit.parameters.weights.chunks_exact(pair_len).enumerate() {
-            S::multiply(inputs, weights, quads(layer), sums);
+            S::multiply(inputs, weights, quads(layer), sums.as_flattened_mut());
             for second in 0..2 {
                 let channel = pair * 2 + second;
                 if channel < usize::from(layer.output.channels) {
-                    block.write(unit, channel, tiles::<P>(sums, second), &mut outputs);
+                    block.write(unit, channel, [0, 1].map(|tile| tile_of::<P>(sums, second * 2 + tile)), &mut outputs);
                 }
             }
         }
@@ -105,23 +106,15 @@ fn step<S: Steps, const P: usize>(
     Some(())
 }
 
-/// The direct sums of one of the two output channels: the rows and columns of both tiles.
+/// Four times the direct sums of a tile: its upper row, its lower row.
 #[inline(always)]
-fn tiles<const P: usize>(sums: &[Sums], second: usize) -> [[i32; PAIR_COLUMNS]; TILE] {
-    let mut results = [[0; PAIR_COLUMNS]; TILE];
-    for tile in 0..2 {
-        let lane = second * 2 + tile;
-        let mut rows = [[0; TILE]; P];
-        for (row, sums) in rows.iter_mut().zip(sums.as_chunks::<P>().0) {
-            *row = winograd::outputs::<P>(|point| sums[point][lane]);
-        }
-        for column in 0..TILE {
-            let [upper, lower] = winograd::outputs::<P>(|point| rows[point][column]);
-            results[0][tile * TILE + column] = upper >> 2;
-            results[1][tile * TILE + column] = lower >> 2;
-        }
+fn tile_of<const P: usize>(sums: &[[Sums; P]; P], lane: usize) -> [[i32; TILE]; TILE] {
+    let mut rows = [[0; TILE]; P];
+    for (row, sums) in rows.iter_mut().zip(sums) {
+        *row = winograd::outputs::<P>(|point| sums[point][lane]);
     }
-    results
+    let [left, right] = [0, 1].map(|column| winograd::outputs::<P>(|point| rows[point][column]));
+    [[left[0], right[0]], [left[1], right[1]]]
 }
 
 /// The place of a pair of tiles in the convolution's result.
@@ -130,38 +123,71 @@ struct Block {
     left: usize,
     /// The first column that is not written yet.
     done: usize,
-    /// Columns of the result.
-    columns: usize,
     /// Rows of the tiles that count.
     conv_rows: usize,
 }
 
 impl Block {
-    /// Activates and stores the outputs of one channel.
+    /// Activates and stores the outputs of one channel from four times its sums.
     #[inline(always)]
-    fn write(&self, unit: &Unit<'_>, channel: usize, tiles: [[i32; PAIR_COLUMNS]; TILE], outputs: &mut [&mut [u8]; 2]) {
+    fn write(
+        &self,
+        unit: &Unit<'_>,
+        channel: usize,
+        tiles: [[[i32; TILE]; TILE]; 2],
+        [upper, lower]: &mut [&mut [u8]; TILE],
+    ) {
         let channels = usize::from(unit.layer.output.channels);
         let bias = unit.bias(channel);
         let scale = unit.scale(channel);
+        let activate = |sum: i32| scale.activate(unit, (sum >> 2).wrapping_add(bias));
+        let [[first_upper, first_lower], [second_upper, second_lower]] = tiles;
+        let tail = self.done - self.left;
         if unit.layer.pool == Pool::NONE {
-            for (output, row) in outputs.iter_mut().zip(&tiles) {
-                for (x, &sum) in row.iter().enumerate().skip(self.done - self.left) {
-                    if let Some(out) = output.get_mut((self.left + x) * channels + channel) {
-                        *out = unit.activate_with(scale, sum.wrapping_add(bias));
-                    }
-                }
-            }
+            put(
+                [first_upper, second_upper].as_flattened(),
+                upper,
+                self.left * channels + channel,
+                channels,
+                tail,
+                activate,
+            );
+            put(
+                [first_lower, second_lower].as_flattened(),
+                lower,
+                self.left * channels + channel,
+                channels,
+                tail,
+                activate,
+            );
             return;
         }
-        let [upper, lower] = tiles;
-        let largest: [i32; PAIR_COLUMNS] =
-            core::array::from_fn(|x| if self.conv_rows > 1 { upper[x].max(lower[x]) } else { upper[x] });
-        let column = |x: usize| largest.get(x - self.left).copied().unwrap_or(i32::MIN);
-        for x in (self.done..self.columns.min(self.left + PAIR_COLUMNS)).step_by(TILE) {
-            let sum = column(x).max(column(x + 1)).wrapping_add(bias);
-            if let Some(out) = outputs[0].get_mut(x / TILE * channels + channel) {
-                *out = unit.activate_with(scale, sum);
-            }
+        let column = |upper: [i32; TILE], lower: [i32; TILE]| {
+            if self.conv_rows > 1 { [upper[0].max(lower[0]), upper[1].max(lower[1])] } else { upper }
+        };
+        let columns = [column(first_upper, first_lower), column(second_upper, second_lower)];
+        let start = self.done / TILE * channels + channel;
+        if tail == 0 {
+            put(&columns.map(|[left, right]| left.max(right)), upper, start, channels, 0, activate);
+            return;
+        }
+        // The pair was moved, perhaps by an odd number of columns.
+        let columns = columns.as_flattened();
+        for (index, window) in columns.get(tail..).unwrap_or(&[]).chunks(TILE).enumerate() {
+            let largest = window.iter().copied().max().unwrap_or(0);
+            put(&[largest], upper, start + index * channels, channels, 0, activate);
+        }
+    }
+}
+
+/// Activates sums and stores them `step` bytes apart, the first of them at `start`, but skips some.
+#[inline(always)]
+fn put(sums: &[i32], output: &mut [u8], start: usize, step: usize, skip: usize, activate: impl Fn(i32) -> u8) {
+    for (index, &sum) in sums.iter().enumerate() {
+        if index >= skip
+            && let Some(out) = output.get_mut(start + index * step)
+        {
+            *out = activate(sum);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The DSP extension of ARMv7E-M and ARMv8-M: two 16-bit multiply-accumulates an instruction.
 
 use super::super::blocks::{Blocking, PIXELS};
-use super::super::portable::Portable;
+use super::super::portable::{Portable, dot};
 use super::super::{InputRows, Kernels, Unit, winograd};
-use super::dsp_block::{Accumulators, Pass, activate, multiply, widen};
+use super::dsp_block::{Accumulators, Pass, activate, dense, multiply, takes_high_words, widen};
 use super::words;
 
 /// The family for cores with the DSP extension.
@@ -12,6 +12,7 @@ pub struct Dsp;
 /// The workspace, cut into its parts.
 struct Workspace<'w> {
     blocking: Blocking,
+    high_words: bool,
     accumulators: &'w mut [Accumulators],
     largest: &'w mut [u32],
     gathered: &'w mut [u32],
@@ -23,12 +24,14 @@ type Place = (usize, usize);
 
 impl<'w> Workspace<'w> {
     /// `None` where the memory is too small.
-    fn cut(blocking: Blocking, memory: &'w mut [u8]) -> Option<Self> {
+    fn cut(unit: &Unit<'_>, memory: &'w mut [u8]) -> Option<Self> {
+        let blocking = Blocking::of(&unit.layer);
+        let high_words = takes_high_words(unit);
         let (accumulators, rest) = words::of(memory).split_at_mut_checked(blocking.accumulator_words())?;
         let (largest, rest) = rest.split_at_mut_checked(blocking.largest_words())?;
         let (gathered, rest) = rest.split_at_mut_checked(blocking.gathered_words())?;
         let (widened, _) = rest.split_at_mut_checked(blocking.widened_words())?;
-        Some(Self { blocking, accumulators: accumulators.as_chunks_mut().0, largest, gathered, widened })
+        Some(Self { blocking, high_words, accumulators: accumulators.as_chunks_mut().0, largest, gathered, widened })
     }
 
     /// Accumulates all channels of four pixels; with `largest`, leaves the largest as the first one.
@@ -80,6 +83,12 @@ impl<'w> Workspace<'w> {
             }
             return;
         }
+        match (row_len, start, len) {
+            (3, 0, 9) => return narrow::<3, 12, 16>(input, (top, left), layer.input_zero_point, target),
+            (5, 0, 25) => return narrow::<5, 28, 32>(input, (top, left), layer.input_zero_point, target),
+            (7, 0, 49) => return narrow::<7, 52, 56>(input, (top, left), layer.input_zero_point, target),
+            _ => {}
+        }
         let bytes = words::bytes_mut(self.gathered);
         let (mut row, mut offset) = (start / row_len, start % row_len);
         let mut done = 0;
@@ -88,7 +97,7 @@ impl<'w> Workspace<'w> {
             let first = left * channels + offset;
             if let Some(bytes) = bytes.get_mut(done..done + count) {
                 match input.row(top + row).get(first..first + count) {
-                    Some(taps) => copy(taps, bytes),
+                    Some(taps) => bytes.iter_mut().zip(taps).for_each(|(byte, &tap)| *byte = tap),
                     None => bytes.fill(layer.input_zero_point),
                 }
             }
@@ -111,7 +120,7 @@ impl<'w> Workspace<'w> {
             let places = [0, 1, 2, 3].map(|pixel: usize| (0, (index * PIXELS + pixel.min(last)) * stride));
             self.accumulate(unit, input, places, false);
             for (pixel, output) in pixels.chunks_exact_mut(channels).enumerate() {
-                activate(unit, self.accumulators, pixel, output);
+                activate(unit, self.high_words, self.accumulators, pixel, output);
             }
         }
     }
@@ -140,24 +149,35 @@ impl<'w> Workspace<'w> {
                     }
                 }
             }
-            activate(unit, self.accumulators, 0, pixel);
+            activate(unit, self.high_words, self.accumulators, 0, pixel);
         }
     }
 }
 
-/// Copies a row of taps; short ones of one channel without a call.
-#[inline(always)]
-fn copy(taps: &[u8], target: &mut [u8]) {
-    fn fixed<const N: usize>(taps: &[u8], target: &mut [u8]) {
-        if let (Some(target), Some(taps)) = (target.first_chunk_mut::<N>(), taps.first_chunk()) {
-            *target = *taps;
+/// Widens a whole patch of `N` rows of `N` bytes, and zeros up to `LEN` bytes, a word at a time; `ROOM`
+/// is enough for the last word that is written.
+fn narrow<const N: usize, const LEN: usize, const ROOM: usize>(
+    input: &InputRows<'_>,
+    (top, left): Place,
+    zero_point: u8,
+    target: &mut [u32],
+) {
+    let mut bytes = [0; ROOM];
+    for row in 0..N {
+        let taps = input.row(top + row);
+        for start in (0..N).step_by(4) {
+            let word = match taps.get(left + start..).and_then(|taps| taps.first_chunk::<4>()) {
+                Some(word) => *word,
+                None => [0, 1, 2, 3].map(|byte| taps.get(left + start + byte).copied().unwrap_or(zero_point)),
+            };
+            if let Some(bytes) = bytes.get_mut(row * N + start..).and_then(|bytes| bytes.first_chunk_mut()) {
+                *bytes = word;
+            }
         }
     }
-    match taps.len() {
-        3 => fixed::<3>(taps, target),
-        5 => fixed::<5>(taps, target),
-        7 => fixed::<7>(taps, target),
-        _ => target.iter_mut().zip(taps).for_each(|(byte, &tap)| *byte = tap),
+    if let Some(bytes) = bytes.get_mut(..LEN) {
+        bytes.iter_mut().skip(N * N).for_each(|byte| *byte = 0);
+        widen(bytes, target);
     }
 }
 
@@ -165,7 +185,7 @@ impl Kernels for Dsp {
     const NAME: &'static str = "dsp";
 
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
-        let Some(mut work) = Workspace::cut(Blocking::of(&unit.layer), workspace) else {
+        let Some(mut work) = Workspace::cut(unit, workspace) else {
             return Portable::conv_row(unit, input, workspace, output);
         };
         if unit.layer.pool.size > 1 {
@@ -184,7 +204,23 @@ impl Kernels for Dsp {
     }
 
     fn dense_row(unit: &Unit<'_>, index: usize, row: &[u8], accumulators: &mut [[u8; 4]]) {
-        Portable::dense_row(unit, index, row, accumulators);
+        let row_weights = row.len() * accumulators.len();
+        let Some(mut weights) = unit.parameters.weights.get(index * row_weights..) else { return };
+        let (groups, rest) = accumulators.as_chunks_mut::<PIXELS>();
+        for group in groups {
+            let mut sums = group.map(u32::from_le_bytes);
+            let done = dense(row, weights, &mut sums);
+            for (filter, sum) in weights.chunks_exact(row.len().max(1)).zip(&mut sums) {
+                if let (Some(row), Some(filter)) = (row.get(done..), filter.get(done..)) {
+                    *sum = sum.wrapping_add(dot(row, filter) as u32);
+                }
+            }
+            *group = sums.map(u32::to_le_bytes);
+            weights = weights.get(PIXELS * row.len()..).unwrap_or(&[]);
+        }
+        for (accumulator, filter) in rest.iter_mut().zip(weights.chunks_exact(row.len().max(1))) {
+            *accumulator = i32::from_le_bytes(*accumulator).wrapping_add(dot(row, filter)).to_le_bytes();
+        }
     }
 
     fn average_row(unit: &Unit<'_>, row: &[u8], accumulators: &mut [[u8; 4]]) {

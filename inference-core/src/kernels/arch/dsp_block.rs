@@ -52,10 +52,20 @@ struct RequantizeArguments {
     table: *const u8,
 }
 
+/// What else `thumbnet_dsp_dense` reads; the offsets of the fields are in its text.
+#[repr(C)]
+struct DenseArguments {
+    accumulators: *mut Accumulators,
+    /// Words of the row, at least 1.
+    words: usize,
+}
+
 unsafe extern "C" {
     fn thumbnet_dsp_block(arguments: *const BlockArguments);
     /// Widens `words` words of bytes: two words of 16-bit lanes each, at every fourth word of `target`.
     fn thumbnet_dsp_widen(source: *const u8, target: *mut u32, words: usize);
+    /// Adds the products of `words` words of a row with four filters to their accumulators.
+    fn thumbnet_dsp_dense(row: *const u8, weights: *const u8, filter_len: usize, arguments: *const DenseArguments);
     fn thumbnet_dsp_requantize_byte(arguments: *const RequantizeArguments);
     fn thumbnet_dsp_requantize_clamp(arguments: *const RequantizeArguments);
     fn thumbnet_dsp_requantize_table(arguments: *const RequantizeArguments);
@@ -68,6 +78,7 @@ global_asm!(
     "   .syntax unified
     .macro thumbnet_function name
         .section .text.\\name, \"ax\", %progbits
+        .p2align 2
         .global \\name
         .type \\name, %function
         .thumb_func
@@ -170,6 +181,34 @@ global_asm!(
         pop     {{r4, pc}}
     .size thumbnet_dsp_widen, . - thumbnet_dsp_widen
 
+    .macro thumbnet_filter sum, offset:vararg
+        ldr     r6, [r1 \\offset]
+        sxtb16  r7, r6
+        sxtb16  r6, r6, ror #8
+        smlad   \\sum, r7, r4, \\sum
+        smlad   \\sum, r6, r5, \\sum
+    .endm
+
+    thumbnet_function thumbnet_dsp_dense
+        push    {{r4-r11, lr}}
+        ldrd    lr, r12, [r3]
+        add     r3, r2, r2, lsl #1
+        ldm     lr, {{r8-r11}}
+    1:
+        ldr     r5, [r0], #4
+        uxtb16  r4, r5
+        uxtb16  r5, r5, ror #8
+        thumbnet_filter r8
+        thumbnet_filter r9, , r2
+        thumbnet_filter r10, , r2, lsl #1
+        thumbnet_filter r11, , r3
+        adds    r1, r1, #4
+        subs    r12, r12, #1
+        bne     1b
+        stm     lr, {{r8-r11}}
+        pop     {{r4-r11, pc}}
+    .size thumbnet_dsp_dense, . - thumbnet_dsp_dense
+
     .macro thumbnet_requantize name, low, high, bits, table
         thumbnet_function \\name
         push    {{r4-r11, lr}}
@@ -265,15 +304,34 @@ pub fn widen(taps: &[u8], target: &mut [u32]) {
     unsafe { thumbnet_dsp_widen(taps.as_ptr(), target.as_mut_ptr(), words) };
 }
 
-/// Activates one pixel of the accumulators of all channels.
-pub fn activate(unit: &Unit<'_>, accumulators: &[Accumulators], pixel: usize, output: &mut [u8]) {
+/// Adds the products of a row with four filters of `row.len()` weights; of the last bytes that make no
+/// whole word, none. Returns how many bytes of the row were multiplied.
+pub fn dense(row: &[u8], weights: &[u8], accumulators: &mut Accumulators) -> usize {
+    let words = row.len() / 4;
+    if words == 0 || weights.len() < PIXELS * row.len() {
+        return 0;
+    }
+    // SAFETY: reads `words` words of the row and of each of four filters, and four accumulators.
+    unsafe {
+        thumbnet_dsp_dense(row.as_ptr(), weights.as_ptr(), row.len(), &DenseArguments { accumulators, words });
+    }
+    words * 4
+}
+
+/// Whether [`activate`] can use the high words of products alone: with a smaller shift, half a step is
+/// not a multiple of 2^32.
+pub fn takes_high_words(unit: &Unit<'_>) -> bool {
+    unit.parameters.shifts.iter().all(|&shift| shift > 32)
+}
+
+/// Activates one pixel of the accumulators of all channels. `high_words`: [`takes_high_words`]; the
+/// answer for another layer gives other numbers, but nothing worse.
+pub fn activate(unit: &Unit<'_>, high_words: bool, accumulators: &[Accumulators], pixel: usize, output: &mut [u8]) {
     let parameters = &unit.parameters;
     let layer = &unit.layer;
     let count = output.len().min(accumulators.len()).min(parameters.shifts.len()).min(parameters.multipliers.len() / 4);
     let table = layer.activation == Activation::Table;
-    // Below that, half a step is not a multiple of 2^32.
-    let simple = parameters.shifts.iter().all(|&shift| shift > 32);
-    if pixel >= PIXELS || count == 0 || !simple || (table && parameters.table.len() < TABLE_LEN) {
+    if pixel >= PIXELS || count == 0 || !high_words || (table && parameters.table.len() < TABLE_LEN) {
         return unit.activate_all(accumulators.iter().filter_map(|channel| channel.get(pixel)), output);
     }
     let zero = if table { TABLE_ZERO } else { i32::from(layer.output_zero_point) };

@@ -19,7 +19,7 @@ const MAX_COLUMNS: usize = 10;
 
 unsafe extern "C" {
     /// Multiplies `points * quads` groups; writes four sums a point up to `end`.
-    fn thumbnet_dsp_points(inputs: *const u32, weights: *const u8, sums: &SumsRange, quads: usize);
+    fn thumbnet_dsp_points(inputs: *const u32, weights: *const u8, sums: *const SumsRange, quads: usize);
 }
 
 /// Where the sums go; the offsets of the fields are in the text of `thumbnet_dsp_points`.
@@ -47,6 +47,7 @@ global_asm!(
     .endm
 
     .section .text.thumbnet_dsp_points, \"ax\", %progbits
+    .p2align 2 // adr counts from a whole word
     .global thumbnet_dsp_points
     .type thumbnet_dsp_points, %function
     .thumb_func
