@@ -12,6 +12,7 @@ const HIGH: u32 = 0xffff_0000;
 const EVEN_BYTES: u32 = 0x00ff_00ff;
 
 impl Steps for Portable {
+    #[inline(never)]
     fn transform<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]) {
         let quads = channels.div_ceil(4);
         // Taps of the kernel, and three columns more.
@@ -35,6 +36,7 @@ impl Steps for Portable {
         }
     }
 
+    #[inline(never)]
     fn multiply(inputs: &[u32], weights: &[u8], quads: usize, sums: &mut [Sums]) {
         let inputs = words::halves(inputs).chunks_exact(quads * 8);
         let weights = weights.as_chunks::<2>().0.chunks_exact(quads * 8);

@@ -16,7 +16,7 @@ pub trait Steps {
     /// Transforms `P` points of one row of points, for two tiles.
     ///
     /// `rows`: the two input rows that the points combine, from the first tile's first pixel on,
-    /// `columns * channels` bytes. `inputs`: `[P][groups of 4 channels][2 tiles]` times two words, each
+    /// `columns * channels` bytes and perhaps more. `inputs`: `[P][groups of 4 channels][2 tiles]` times two words, each
     /// with two 16-bit lanes: channels 0 and 2, then 1 and 3. Channels that the last group lacks may be
     /// anything: their weights are zero.
     fn transform<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]);
@@ -87,23 +87,81 @@ fn step<S: Steps, const P: usize>(
     let mut done = 0;
     while done < columns {
         let left = done.min(last_left);
-        let block = Block { left, done, conv_rows: input.conv_rows() };
-        let patch = |row: usize| input.row(row).get(left * channels..left * channels + patch_len).unwrap_or(blank);
+        let block = Block { left, tail: done - left, conv_rows: input.conv_rows() };
+        let patch = |row: usize| match input.row(row).get(left * channels..) {
+            Some(patch) if patch.len() >= patch_len => patch,
+            _ => blank,
+        };
         for (point, inputs) in POINTS.iter().zip(inputs.chunks_exact_mut((parts.inputs / P).max(1))) {
             S::transform::<P>(point.inputs.map(patch), point.combine, channels, inputs);
         }
         for (pair, weights) in unit.parameters.weights.chunks_exact(pair_len).enumerate() {
             S::multiply(inputs, weights, quads(layer), sums.as_flattened_mut());
-            for second in 0..2 {
-                let channel = pair * 2 + second;
-                if channel < usize::from(layer.output.channels) {
-                    block.write(unit, channel, [0, 1].map(|tile| tile_of::<P>(sums, second * 2 + tile)), &mut outputs);
-                }
-            }
+            block.write(unit, pair * 2, sums, &mut outputs);
         }
         done = left + PAIR_COLUMNS;
     }
     Some(())
+}
+
+/// The place of a pair of tiles in the convolution's result.
+struct Block {
+    /// Its first column.
+    left: usize,
+    /// Columns from there that are written already.
+    tail: usize,
+    /// Rows of the tiles that count.
+    conv_rows: usize,
+}
+
+impl Block {
+    /// Activates and stores the outputs of two channels.
+    #[inline(never)]
+    fn write<const P: usize>(
+        &self,
+        unit: &Unit<'_>,
+        channel: usize,
+        sums: &[[Sums; P]; P],
+        [upper, lower]: &mut [&mut [u8]; TILE],
+    ) {
+        let channels = usize::from(unit.layer.output.channels);
+        let pooled = unit.layer.pool != Pool::NONE;
+        let column = if pooled { (self.left + self.tail) / TILE } else { self.left };
+        for second in 0..2 {
+            let channel = channel + second;
+            if channel >= channels {
+                return;
+            }
+            let bias = unit.bias(channel);
+            let scale = unit.scale(channel);
+            let activate = |sum: i32| scale.activate(unit, (sum >> 2).wrapping_add(bias));
+            let start = column * channels + channel;
+            // A map that ends within the pair was moved there: then a few columns are skipped.
+            let mut columns = [0; PAIR_COLUMNS];
+            for tile in 0..2 {
+                let [above, below] = tile_of::<P>(sums, second * 2 + tile);
+                if !pooled {
+                    let start = start + tile * TILE * channels;
+                    let skip = self.tail.saturating_sub(tile * TILE);
+                    put(&above, upper, start, channels, skip, activate);
+                    put(&below, lower, start, channels, skip, activate);
+                    continue;
+                }
+                let largest = if self.conv_rows > 1 { [above[0].max(below[0]), above[1].max(below[1])] } else { above };
+                if self.tail == 0 {
+                    put(&[largest[0].max(largest[1])], upper, start + tile * channels, channels, 0, activate);
+                } else {
+                    [columns[tile * TILE], columns[tile * TILE + 1]] = largest;
+                }
+            }
+            if pooled && self.tail > 0 {
+                for (index, window) in columns.get(self.tail..).unwrap_or(&[]).chunks(TILE).enumerate() {
+                    let largest = window.iter().copied().max().unwrap_or(0);
+                    put(&[largest], upper, start + index * channels, channels, 0, activate);
+                }
+            }
+        }
+    }
 }
 
 /// Four times the direct sums of a tile: its upper row, its lower row.
@@ -115,69 +173,6 @@ fn tile_of<const P: usize>(sums: &[[Sums; P]; P], lane: usize) -> [[i32; TILE]; 
     }
     let [left, right] = [0, 1].map(|column| winograd::outputs::<P>(|point| rows[point][column]));
     [[left[0], right[0]], [left[1], right[1]]]
-}
-
-/// The place of a pair of tiles in the convolution's result.
-struct Block {
-    /// Its first column.
-    left: usize,
-    /// The first column that is not written yet.
-    done: usize,
-    /// Rows of the tiles that count.
-    conv_rows: usize,
-}
-
-impl Block {
-    /// Activates and stores the outputs of one channel from four times its sums.
-    #[inline(always)]
-    fn write(
-        &self,
-        unit: &Unit<'_>,
-        channel: usize,
-        tiles: [[[i32; TILE]; TILE]; 2],
-        [upper, lower]: &mut [&mut [u8]; TILE],
-    ) {
-        let channels = usize::from(unit.layer.output.channels);
-        let bias = unit.bias(channel);
-        let scale = unit.scale(channel);
-        let activate = |sum: i32| scale.activate(unit, (sum >> 2).wrapping_add(bias));
-        let [[first_upper, first_lower], [second_upper, second_lower]] = tiles;
-        let tail = self.done - self.left;
-        if unit.layer.pool == Pool::NONE {
-            put(
-                [first_upper, second_upper].as_flattened(),
-                upper,
-                self.left * channels + channel,
-                channels,
-                tail,
-                activate,
-            );
-            put(
-                [first_lower, second_lower].as_flattened(),
-                lower,
-                self.left * channels + channel,
-                channels,
-                tail,
-                activate,
-            );
-            return;
-        }
-        let column = |upper: [i32; TILE], lower: [i32; TILE]| {
-            if self.conv_rows > 1 { [upper[0].max(lower[0]), upper[1].max(lower[1])] } else { upper }
-        };
-        let columns = [column(first_upper, first_lower), column(second_upper, second_lower)];
-        let start = self.done / TILE * channels + channel;
-        if tail == 0 {
-            put(&columns.map(|[left, right]| left.max(right)), upper, start, channels, 0, activate);
-            return;
-        }
-        // The pair was moved, perhaps by an odd number of columns.
-        let columns = columns.as_flattened();
-        for (index, window) in columns.get(tail..).unwrap_or(&[]).chunks(TILE).enumerate() {
-            let largest = window.iter().copied().max().unwrap_or(0);
-            put(&[largest], upper, start + index * channels, channels, 0, activate);
-        }
-    }
 }
 
 /// Activates sums and stores them `step` bytes apart, the first of them at `start`, but skips some.

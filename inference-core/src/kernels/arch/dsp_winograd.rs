@@ -126,7 +126,7 @@ impl Steps for Dsp {
 /// # Safety
 /// From each group of four channels of each column on, the rows have four bytes; `inputs` has room for
 /// four words a group for each of `P` points.
-#[inline(always)]
+#[inline(never)]
 unsafe fn transform<const P: usize>(
     [first, second]: [*const u8; 2],
     combine: impl Fn(u32, u32) -> u32,
