@@ -47,7 +47,7 @@ struct Row {
     instructions: u64,
     macs: u64,
     arena_bytes: u64,
-    stack_bytes: Option<u64>,
+    stack_bytes: u64,
     flash_bytes: u64,
     text_bytes: u64,
 }
@@ -91,7 +91,7 @@ fn cells(rows: &[Row]) -> Vec<Vec<String>> {
             grouped(row.instructions),
             format!("{:.2}", row.instructions as f64 / row.macs as f64),
             grouped(row.arena_bytes),
-            row.stack_bytes.map_or_else(|| "-".into(), grouped),
+            grouped(row.stack_bytes),
             grouped(row.flash_bytes),
         ]
     };
@@ -164,7 +164,7 @@ mod tests {
             instructions,
             macs: 100,
             arena_bytes: 1000,
-            stack_bytes: None,
+            stack_bytes: 500,
             flash_bytes: 1000,
             text_bytes: 500,
         }

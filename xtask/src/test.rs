@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::bench::Bench;
 use crate::firmware::Firmware;
 use crate::setup;
-use crate::shell::{self, cargo};
+use crate::shell::{self, cargo, root, target};
 
 /// Runs every step and stops at the first that fails.
 pub fn run() -> Result<()> {
@@ -22,8 +22,15 @@ pub fn run() -> Result<()> {
     let all_but_trainer = ["--release", "--workspace", "--exclude", "trainer"];
     let lint = [&["clippy"], &all_but_trainer[..], &["--all-targets", "--", "-D", "warnings"]].concat();
     steps.cargo("lint", &lint)?;
-    let tests = ["test", "--release", "-p", "inference-core", "-p", "protocol", "-p", "dataset", "-p", "compiler"];
-    steps.cargo("dataset and compiler", &tests)?;
+    let tests = ["inference-core", "protocol", "dataset", "compiler", "xtask"].map(|package| ["-p", package]);
+    steps.cargo("core, protocol, dataset, compiler", &[&["test", "--release"], tests.as_flattened()].concat())?;
+    steps.step("firmware's own tests and lint", || {
+        let (firmware, built) = (root().join("firmware"), target().join("firmware").display().to_string());
+        // From here cargo builds for the host, from its own directory for a board.
+        shell::run(&mut cargo(&["test", "--manifest-path", "firmware/Cargo.toml", "--target-dir", &built]))?;
+        let lint = ["clippy", "--release", "--target-dir", &built, "--", "-D", "warnings"];
+        shell::run(cargo(&lint).current_dir(firmware))
+    })?;
     steps.step("firmware for every board", || Firmware::default().run())?;
     steps.step("no board slower or larger than committed", || Bench::check_of("mps2-an386").run())?;
     steps.cargo("parity", &["test", "--release", "-p", "host-tests", "--", "--nocapture"])?;
