@@ -1,7 +1,7 @@
 //! Whether a model fits a board, as far as that is known before the compiler has run. The linker has the last word.
 
 /// Bytes left to the program itself, without the model.
-const CODE_ALLOWANCE: usize = 16 * 1024;
+const CODE_ALLOWANCE: usize = 40 * 1024;
 /// Bytes left to the stack.
 const STACK_RESERVE: usize = 2 * 1024;
 
@@ -38,9 +38,10 @@ impl Needs {
 
 /// The length of a region in a linker script's MEMORY command: `NAME : ORIGIN = 0x0, LENGTH = 256K`.
 fn region(memory_map: &str, name: &str) -> Result<usize, String> {
-    let line = memory_map.lines().map(str::trim).find(|line| {
-        line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with([':', '(']))
-    });
+    let line = memory_map
+        .lines()
+        .map(str::trim)
+        .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with([':', '('])));
     let length = line.and_then(|line| line.rsplit_once("LENGTH")).and_then(|(_, rest)| rest.trim().strip_prefix('='));
     length.and_then(bytes).ok_or_else(|| format!("the memory map has no line `{name} : ORIGIN = .., LENGTH = ..`"))
 }

@@ -26,6 +26,8 @@ const CTRL_RX_INTERRUPT: u32 = 1 << 3;
 const INT_RX: u32 = 1 << 1;
 /// The smallest divider of the clock that the UART takes.
 const MIN_DIVIDER: u32 = 16;
+/// How often to look for the next byte before sleeping: within a frame it comes soon, and waking takes QEMU longer.
+const POLLS: u32 = 20_000;
 
 /// One UART. Its buffers hold one byte each way.
 pub struct CmsdkUart {
@@ -85,8 +87,13 @@ impl Read for CmsdkUart {
         if buffer.is_empty() {
             return Ok(0);
         }
+        let mut polls = 0;
         while !self.state(STATE_RX_FULL) {
-            (self.wait)();
+            if polls < POLLS {
+                polls += 1;
+            } else {
+                (self.wait)();
+            }
         }
         let mut count = 0;
         for slot in buffer {
