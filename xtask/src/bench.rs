@@ -58,10 +58,16 @@ impl Bench {
         Self { board: Some(board.into()), model: None, json: false, check: true, bless: false }
     }
 
-    /// Measures, then prints, checks or blesses.
+    /// Sets up and measures.
     pub fn run(&self) -> Result<()> {
         setup::rust_targets()?;
         setup::qemu()?;
+        boards::build()?;
+        self.measure()
+    }
+
+    /// Measures, then prints, checks or blesses; the program `boards` must have been built.
+    pub fn measure(&self) -> Result<()> {
         let options = boards::options(&[("--board", &self.board), ("--model", &self.model)]);
         let rows: Vec<Row> = boards::ask(&[&["bench"], &options[..]].concat())?;
         match self.json {

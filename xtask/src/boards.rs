@@ -6,9 +6,13 @@ use serde::de::DeserializeOwned;
 
 use crate::shell::{built, cargo, json, run};
 
-/// Builds the program, runs it and returns the objects that it writes.
+/// Builds the program, without the trainer and its large dependencies.
+pub fn build() -> Result<()> {
+    run(&mut cargo(&["build", "--release", "--workspace", "--exclude", "trainer", "--bin", "boards"]))
+}
+
+/// Runs the program, which must have been built, and returns the objects that it writes.
 pub fn ask<T: DeserializeOwned>(arguments: &[&str]) -> Result<Vec<T>> {
-    run(&mut cargo(&["build", "--quiet", "--release", "-p", "host-tests", "--bin", "boards"]))?;
     json(&mut built("boards", arguments))
 }
 

@@ -53,8 +53,7 @@ impl Demo {
         setup::rust_targets()?;
         setup::qemu()?;
         say("build (the first time this takes most of the demo: Burn is large)");
-        let bins = ["-p", "trainer", "-p", "compiler", "-p", "host-tests", "--bin", "trainer", "--bin", "thumbnet"];
-        run(&mut cargo(&[&["build", "--release"], &bins[..], &["--bin", "boards"]].concat()))?;
+        run(&mut cargo(&["build", "--release", "--workspace", "--bins"]))?;
 
         let directory = target().join("demo");
         fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;

@@ -34,9 +34,15 @@ struct Image {
 }
 
 impl Firmware {
-    /// Builds and reports.
+    /// Sets up, builds and reports.
     pub fn run(&self) -> Result<()> {
         setup::rust_targets()?;
+        boards::build()?;
+        self.report()
+    }
+
+    /// Builds the images and reports; the program `boards` must have been built.
+    pub fn report(&self) -> Result<()> {
         let options = boards::options(&[("--board", &self.board), ("--model", &self.model)]);
         let images: Vec<Image> = boards::ask(&[&["firmware"], &options[..]].concat())?;
         if self.json {

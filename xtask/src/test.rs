@@ -1,4 +1,4 @@
-//! Everything that CI runs, cheapest first; the trainer last, because Burn takes longest to build.
+//! Everything that CI runs.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,9 @@ use crate::setup;
 use crate::shell::{self, cargo, root, target};
 
 /// Runs every step and stops at the first that fails.
+///
+/// Every step that needs large dependencies takes the whole workspace: with another selection of packages, cargo
+/// would build them again with other features.
 pub fn run() -> Result<()> {
     let start = Instant::now();
     let mut steps = Steps::default();
@@ -17,13 +20,13 @@ pub fn run() -> Result<()> {
     steps.cargo("format", &["fmt", "--all", "--check"])?;
     steps.cargo("format, firmware", &["fmt", "--manifest-path", "firmware/Cargo.toml", "--check"])?;
     steps.cargo("core and protocol, overflow checked", &["test", "-p", "inference-core", "-p", "protocol"])?;
-    steps
-        .cargo("core without std", &["build", "--release", "-p", "inference-core", "--target", "thumbv6m-none-eabi"])?;
-    let all_but_trainer = ["--release", "--workspace", "--exclude", "trainer"];
-    let lint = [&["clippy"], &all_but_trainer[..], &["--all-targets", "--", "-D", "warnings"]].concat();
-    steps.cargo("lint", &lint)?;
-    let tests = ["inference-core", "protocol", "dataset", "compiler", "xtask"].map(|package| ["-p", package]);
-    steps.cargo("core, protocol, dataset, compiler", &[&["test", "--release"], tests.as_flattened()].concat())?;
+    let without_std = ["build", "--release", "-p", "inference-core", "--target", "thumbv6m-none-eabi"];
+    steps.cargo("core without std", &without_std)?;
+    steps.cargo("build", &["test", "--release", "--workspace", "--no-run"])?;
+    steps.cargo("tests", &["test", "--release", "--workspace", "--", "--show-output"])?;
+    steps.cargo("programs", &["build", "--release", "--workspace", "--bins"])?;
+    steps.step("firmware for every board", || Firmware::default().report())?;
+    steps.step("no board slower or larger than committed", || Bench::check_of("mps2-an386").measure())?;
     steps.step("firmware's own tests and lint", || {
         let (firmware, built) = (root().join("firmware"), target().join("firmware").display().to_string());
         // From here cargo builds for the host, from its own directory for a board.
@@ -31,14 +34,11 @@ pub fn run() -> Result<()> {
         let lint = ["clippy", "--release", "--target-dir", &built, "--", "-D", "warnings"];
         shell::run(cargo(&lint).current_dir(firmware))
     })?;
-    steps.step("firmware for every board", || Firmware::default().run())?;
-    steps.step("no board slower or larger than committed", || Bench::check_of("mps2-an386").run())?;
-    steps.cargo("parity", &["test", "--release", "-p", "host-tests", "--", "--nocapture"])?;
+    steps.cargo("lint", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     steps.step("documentation", || {
-        shell::run(cargo(&[&["doc", "--no-deps"], &all_but_trainer[..]].concat()).env("RUSTDOCFLAGS", "-D warnings"))
+        let document = ["doc", "--release", "--workspace", "--no-deps"];
+        shell::run(cargo(&document).env("RUSTDOCFLAGS", "-D warnings"))
     })?;
-    steps.cargo("trainer", &["test", "--release", "-p", "trainer"])?;
-    steps.cargo("lint, trainer", &["clippy", "--release", "-p", "trainer", "--all-targets", "--", "-D", "warnings"])?;
     steps.summarize(start.elapsed());
     Ok(())
 }
