@@ -3,10 +3,9 @@
 //! `cargo test --target x86_64-unknown-linux-gnu` (or what your host is).
 
 use std::convert::Infallible;
-use std::io;
 
 use embedded_hal::digital::OutputPin;
-use embedded_io::{ErrorType, Read, Write};
+use embedded_io::{ErrorKind, ErrorType, Read, Write};
 use firmware::{App, Board, BoardInfo, Stopped};
 use inference_core::{Model, Network};
 use protocol::{
@@ -31,14 +30,14 @@ struct Line {
 }
 
 impl ErrorType for Line {
-    type Error = io::ErrorKind;
+    type Error = ErrorKind;
 }
 
 impl Read for Line {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, io::ErrorKind> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
         if self.fails_at.is_some_and(|at| at <= self.read) {
             self.fails_at = None;
-            return Err(io::ErrorKind::Other);
+            return Err(ErrorKind::Other);
         }
         let left = &self.input[self.read..];
         let count = left.len().min(buffer.len()).min(self.piece);
@@ -49,12 +48,12 @@ impl Read for Line {
 }
 
 impl Write for Line {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, io::ErrorKind> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
         self.output.extend(bytes);
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> Result<(), io::ErrorKind> {
+    fn flush(&mut self) -> Result<(), ErrorKind> {
         Ok(())
     }
 }

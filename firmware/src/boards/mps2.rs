@@ -8,7 +8,8 @@ use cortex_m::peripheral::{NVIC, Peripherals};
 use cortex_m_semihosting::debug;
 use embedded_hal::digital::{ErrorType, OutputPin};
 
-use crate::Board;
+use firmware::Board;
+
 use crate::tick_counter::TickCounter;
 
 #[path = "cmsdk_uart.rs"]
