@@ -20,7 +20,9 @@ pub enum Backend {
 
 /// A backend that this program was built without.
 #[derive(Debug, thiserror::Error)]
-#[error("this program was built without the backend `{0}`: build with `cargo build --release -p trainer --features {0}`")]
+#[error(
+    "this program was built without the backend `{0}`: build with `cargo build --release -p trainer --features {0}`"
+)]
 pub struct BackendMissing(&'static str);
 
 impl Backend {
@@ -44,7 +46,8 @@ impl Backend {
             #[cfg(feature = "cuda")]
             Self::Cuda => Ok(Device::cuda(0)),
             #[cfg(feature = "tch")]
-            #[allow(deprecated)] // Burn 0.22 discourages libtorch; on a CPU it is still twice as fast as flex.
+            #[allow(deprecated)]
+            // Burn 0.22 discourages libtorch; on a CPU it is still twice as fast as flex.
             Self::Tch => Ok(Device::libtorch()),
             #[allow(unreachable_patterns)] // With all features nothing is missing.
             missing => Err(BackendMissing(missing.name())),

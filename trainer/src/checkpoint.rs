@@ -108,12 +108,7 @@ pub fn clear(out: &Path) -> Result<(), CheckpointError> {
 }
 
 /// Writes the state after an epoch and then removes the older ones.
-pub fn save(
-    out: &Path,
-    state: &State,
-    network: &Network,
-    optimizer: &ModuleOptimizer,
-) -> Result<(), CheckpointError> {
+pub fn save(out: &Path, state: &State, network: &Network, optimizer: &ModuleOptimizer) -> Result<(), CheckpointError> {
     let epoch = state.history.len();
     let path = out.join(DIRECTORY).join(format!("{PREFIX}{epoch:04}"));
     let building = files::temporary(&path);
@@ -149,8 +144,7 @@ pub fn load(
     };
     let file = path.join(STATE);
     let json = fs::read(&file).map_err(|source| CheckpointError::Io { path: file.clone(), source })?;
-    let state: State =
-        serde_json::from_slice(&json).map_err(|source| CheckpointError::State { path: file, source })?;
+    let state: State = serde_json::from_slice(&json).map_err(|source| CheckpointError::State { path: file, source })?;
     if state.run != *run {
         let (found, wanted) = (Box::new(state.run), Box::new(run.clone()));
         return Err(CheckpointError::OtherRun { path, found, wanted });

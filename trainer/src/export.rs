@@ -59,8 +59,7 @@ pub fn run_with_tract(onnx: &[u8], set: &Dataset, count: usize) -> TractResult<V
     let fact = f32::fact([count, 1, set.height(), set.width()]);
     let model = tract_onnx::onnx().model_for_read(&mut &onnx[..])?.with_input_fact(0, fact.into())?;
     let runnable = model.into_optimized()?.into_runnable()?;
-    let pixels: Vec<f32> =
-        (0..count).flat_map(|i| set.image(i)).map(|&pixel| f32::from(pixel) / 255.0).collect();
+    let pixels: Vec<f32> = (0..count).flat_map(|i| set.image(i)).map(|&pixel| f32::from(pixel) / 255.0).collect();
     let images = tract_ndarray::Array4::from_shape_vec((count, 1, set.height(), set.width()), pixels)?;
     let outputs = runnable.run(tvec!(images.into_tensor().into()))?;
     Ok(outputs[0].to_plain_array_view::<f32>()?.iter().copied().collect())
@@ -68,13 +67,7 @@ pub fn run_with_tract(onnx: &[u8], set: &Dataset, count: usize) -> TractResult<V
 
 /// Runs `network` and `onnx` over the first `count` images of `set`; returns the largest difference of a logit,
 /// or an error where it is above [`TOLERANCE`].
-pub fn check(
-    onnx: &[u8],
-    network: &Network,
-    set: &Dataset,
-    count: usize,
-    device: &Device,
-) -> Result<f64, OnnxError> {
+pub fn check(onnx: &[u8], network: &Network, set: &Dataset, count: usize, device: &Device) -> Result<f64, OnnxError> {
     let count = count.min(set.len());
     let logits = network.forward(data::batch(set, 0..count, device).images);
     let burn = logits.try_into_data().map_err(OnnxError::Burn)?;

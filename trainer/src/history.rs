@@ -30,11 +30,7 @@ pub fn to_csv(records: &[EpochRecord]) -> String {
     let mut csv = format!("{HEADER}\n");
     for r in records {
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            csv,
-            "{},{:.6},{:.6},{:.6},{:.6}",
-            r.epoch, r.loss, r.accuracy, r.val_loss, r.val_accuracy
-        );
+        let _ = writeln!(csv, "{},{:.6},{:.6},{:.6},{:.6}", r.epoch, r.loss, r.accuracy, r.val_loss, r.val_accuracy);
     }
     csv
 }

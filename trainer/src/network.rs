@@ -149,9 +149,8 @@ impl Pool {
         let (Some((stride, bottom)), Some((_, right))) = (self.geometry(height), self.geometry(width)) else {
             return map;
         };
-        let options = MaxPoolOptions::new([2, 2])
-            .with_stride([stride, stride])
-            .with_padding_pairs([(0, bottom), (0, right)]);
+        let options =
+            MaxPoolOptions::new([2, 2]).with_stride([stride, stride]).with_padding_pairs([(0, bottom), (0, right)]);
         max_pool2d(map, options)
     }
 }

@@ -28,16 +28,24 @@ type Fault = Box<dyn std::error::Error>;
 
 /// `curves.png` and `curves.svg`: loss and accuracy, training and validation, over the epochs.
 pub fn curves(history: &[EpochRecord], title: &str, out: &Path) -> Result<(), PlotError> {
-    both(out, "curves", CURVES_SIZE, |picture| draw_curves(history, title, picture), |picture| {
-        draw_curves(history, title, picture)
-    })
+    both(
+        out,
+        "curves",
+        CURVES_SIZE,
+        |picture| draw_curves(history, title, picture),
+        |picture| draw_curves(history, title, picture),
+    )
 }
 
 /// `confusion.png` and `confusion.svg`: images of every class by the digit answered.
 pub fn confusion(matrix: &[[usize; CLASSES]; CLASSES], title: &str, out: &Path) -> Result<(), PlotError> {
-    both(out, "confusion", CONFUSION_SIZE, |picture| draw_confusion(matrix, title, picture), |picture| {
-        draw_confusion(matrix, title, picture)
-    })
+    both(
+        out,
+        "confusion",
+        CONFUSION_SIZE,
+        |picture| draw_confusion(matrix, title, picture),
+        |picture| draw_confusion(matrix, title, picture),
+    )
 }
 
 /// Draws the same picture with both of plotters' backends.
@@ -72,10 +80,8 @@ where
     picture.fill(&WHITE)?;
     let halves = picture.split_evenly((1, 2));
     type Column = fn(&EpochRecord) -> f64;
-    let panels: [(&str, Column, Column); 2] = [
-        ("loss", |r| r.loss, |r| r.val_loss),
-        ("accuracy", |r| r.accuracy, |r| r.val_accuracy),
-    ];
+    let panels: [(&str, Column, Column); 2] =
+        [("loss", |r| r.loss, |r| r.val_loss), ("accuracy", |r| r.accuracy, |r| r.val_accuracy)];
     for (panel, (name, training, validation)) in halves.iter().zip(panels) {
         let values = || history.iter().flat_map(|r| [training(r), validation(r)]);
         let low = values().fold(f64::INFINITY, f64::min);
@@ -87,7 +93,14 @@ where
             .x_label_area_size(36)
             .y_label_area_size(58)
             .build_cartesian_2d(1.0..(history.len().max(2) as f64), low - margin..high + margin)?;
-        chart.configure_mesh().x_desc("epoch").light_line_style(WHITE).label_style((FONT, 14)).draw()?;
+        chart
+            .configure_mesh()
+            .x_desc("epoch")
+            .x_label_formatter(&|epoch| format!("{epoch:.0}"))
+            .x_labels(history.len().clamp(2, 12))
+            .light_line_style(WHITE)
+            .label_style((FONT, 14))
+            .draw()?;
         for (label, column, color) in [("training", training, TRAINING), ("validation", validation, VALIDATION)] {
             let points = || history.iter().map(|r| (r.epoch as f64, column(r)));
             chart
@@ -116,13 +129,17 @@ where
         .margin(12)
         .x_label_area_size(36)
         .y_label_area_size(44)
-        // The first class on top, as in a table.
+        // Rows count from the bottom; the first digit is drawn on top, as in a table.
         .build_cartesian_2d((0..CLASSES as i32 - 1).into_segmented(), (0..CLASSES as i32 - 1).into_segmented())?;
     chart
         .configure_mesh()
         .disable_mesh()
         .x_desc("answered")
         .y_desc("digit")
+        .y_label_formatter(&|row| match row {
+            SegmentValue::CenterOf(row) => (CLASSES as i32 - 1 - row).to_string(),
+            _ => String::new(),
+        })
         .label_style((FONT, 14))
         .draw()?;
     let worst = (0..CLASSES).flat_map(|i| (0..CLASSES).filter(move |&j| j != i).map(move |j| matrix[i][j])).max();
@@ -133,7 +150,7 @@ where
                 false => count as f64 / worst.unwrap_or(0).max(1) as f64,
             };
             let color = if digit == answer { TRAINING } else { VALIDATION };
-            let (x, y) = (answer as i32, digit as i32);
+            let (x, y) = (answer as i32, (CLASSES - 1 - digit) as i32);
             let corners = [
                 (SegmentValue::Exact(x), SegmentValue::Exact(y)),
                 (SegmentValue::Exact(x + 1), SegmentValue::Exact(y + 1)),

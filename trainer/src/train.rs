@@ -158,9 +158,7 @@ impl Training<'_> {
         let (mut loss_sum, mut correct, mut seen) = (0.0, 0, 0);
         for (step, indices) in order.chunks(self.spec.batch).enumerate() {
             let batch = match &self.spec.augment {
-                Some(augment) => {
-                    data::augmented_batch(set, indices, augment, [self.seed, epoch as u64], &self.device)
-                }
+                Some(augment) => data::augmented_batch(set, indices, augment, [self.seed, epoch as u64], &self.device),
                 None => data::batch(set, indices.iter().copied(), &self.device),
             };
             let result = evaluate::forward(&self.network, &batch).map_err(failed)?;

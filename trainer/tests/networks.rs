@@ -39,7 +39,8 @@ fn the_module_has_the_shapes_of_the_table() {
             map = block.forward(map);
             // The last row of the block: the one before the next convolution or the head.
             let conv = table.find(|row| row.kind == "Conv2D").unwrap();
-            let rest = table.clone().take_while(|row| !["Conv2D", "Flatten", "GlobalAveragePooling2D"].contains(&row.kind));
+            let rest =
+                table.clone().take_while(|row| !["Conv2D", "Flatten", "GlobalAveragePooling2D"].contains(&row.kind));
             let [height, width, channels] = rest.last().unwrap_or(conv).output[..] else {
                 panic!("{}: block {index} has no map", spec.name);
             };

@@ -129,7 +129,8 @@ fn burn_equals_tract_on_exported_networks() {
         // tract alone, from the file: the accuracy of the card.
         let onnx = fs::read(out.join("model.onnx")).unwrap();
         let logits = export::run_with_tract(&onnx, &data.test, data.test.len()).unwrap();
-        let answers = logits.chunks(10).map(|l| (0..10u8).max_by(|&a, &b| l[usize::from(a)].total_cmp(&l[usize::from(b)])));
+        let answers =
+            logits.chunks(10).map(|l| (0..10u8).max_by(|&a, &b| l[usize::from(a)].total_cmp(&l[usize::from(b)])));
         let correct = answers.zip(data.test.labels()).filter(|(answer, label)| *answer == Some(**label)).count();
         assert_eq!(correct as f64 / data.test.len() as f64, card.test_accuracy, "{name}");
     }
