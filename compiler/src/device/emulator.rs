@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use super::{Board, Connection, DeviceError};
 
 const QEMU: &str = "qemu-system-arm";
+/// The byte after which QEMU's multiplexer takes commands: none has this value.
+const NO_ESCAPE: &str = "256";
 /// How long QEMU may take to open its serial line.
 const START: Duration = Duration::from_secs(20);
 
@@ -22,15 +24,18 @@ impl Emulator {
     /// Boots an image, an ELF file, on an emulated board.
     ///
     /// QEMU counts instructions instead of time (`-icount shift=0`), so that every run measures the same.
-    /// QEMU connects to a socket of ours: no port has to be agreed on.
+    /// QEMU connects to a socket of ours: no port has to be agreed on. Its multiplexer (`mux`) buffers some bytes,
+    /// where without it every single one would wait for QEMU's threads to take turns.
     pub fn boot(elf: &Path, board: &Board) -> Result<Self, DeviceError> {
         let machine = board.emulator.as_ref().ok_or_else(|| DeviceError::NotEmulated(board.name.clone()))?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
         let process = Command::new(QEMU)
             .args(["-machine", machine, "-icount", "shift=0", "-display", "none", "-monitor", "none"])
             .args(["-semihosting-config", "enable=on,target=native"])
-            .args(["-serial", &format!("tcp:{}", listener.local_addr()?)])
+            .args(["-chardev", &format!("socket,id=line,host={},port={},mux=on", address.ip(), address.port())])
+            .args(["-serial", "chardev:line", "-echr", NO_ESCAPE])
             .arg("-kernel")
             .arg(elf)
             .stdin(Stdio::null())

@@ -26,8 +26,6 @@ const CTRL_RX_INTERRUPT: u32 = 1 << 3;
 const INT_RX: u32 = 1 << 1;
 /// The smallest divider of the clock that the UART takes.
 const MIN_DIVIDER: u32 = 16;
-/// How often to look for the next byte before sleeping: within a frame it comes soon, and waking takes QEMU longer.
-const POLLS: u32 = 20_000;
 
 /// One UART. Its buffers hold one byte each way.
 pub struct CmsdkUart {
@@ -48,6 +46,8 @@ impl CmsdkUart {
         let divider = clock_hz.checked_div(baud).unwrap_or(0).max(MIN_DIVIDER);
         uart.write_register(offset::BAUDDIV, divider);
         uart.write_register(offset::CTRL, CTRL_TX | CTRL_RX | CTRL_RX_INTERRUPT);
+        // Reading takes away what was there before, and lets QEMU hand over what its line has buffered.
+        uart.read_register(offset::DATA);
         uart
     }
 
@@ -87,13 +87,8 @@ impl Read for CmsdkUart {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let mut polls = 0;
         while !self.state(STATE_RX_FULL) {
-            if polls < POLLS {
-                polls += 1;
-            } else {
-                (self.wait)();
-            }
+            (self.wait)();
         }
         let mut count = 0;
         for slot in buffer {
