@@ -4,8 +4,10 @@
 //! [`reference`] (plain integers) and [`runtimes`] (tract and ONNX Runtime), and where they get
 //! networks from: [`shipped`] (`models/`) and [`random`].
 
+pub mod boards;
 pub mod random;
 pub mod reference;
 pub mod rng;
 pub mod runtimes;
 pub mod shipped;
+pub mod stack;

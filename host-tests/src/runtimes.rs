@@ -39,7 +39,7 @@ pub fn tract(onnx: &Path, images: &Dataset) -> Result<Vec<Vec<f32>>> {
 
 /// The logits that ONNX Runtime computes for the network in `onnx`, in the order of the images.
 pub fn onnx_runtime(onnx: &Path, images: &Dataset) -> Result<Vec<Vec<f32>>> {
-    let environment = ONNX_RUNTIME.as_ref().map_err(|error| anyhow!("{error}"))?;
+    let environment = ONNX_RUNTIME.as_ref().map_err(|error| anyhow!("{error:#}"))?;
     let shape = input_shape(onnx, images)?;
     let mut session = Session::builder(environment)?
         // Without it, processors without VNNI add products in 16 bits, which saturate.

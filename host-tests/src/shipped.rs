@@ -23,8 +23,8 @@ pub fn root() -> PathBuf {
 
 /// A file of a shipped model; `THUMBNET_MODELS` names another directory than `models/`.
 pub fn path(name: &str, file: &str) -> PathBuf {
-    let models = env::var_os("THUMBNET_MODELS").map_or_else(|| root().join("models"), PathBuf::from);
-    models.join(name).join(file)
+    let models = env::var_os("THUMBNET_MODELS").unwrap_or_else(|| "models".into());
+    root().join(models).join(name).join(file)
 }
 
 /// The bytes of `models/NAME/model.tnet`.
