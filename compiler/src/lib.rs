@@ -1,1 +1,37 @@
 //! Turns an ONNX network into a quantized, planned, packed model.
+//!
+//! ```no_run
+//! use compiler::{Options, compile};
+//! use dataset::{Dataset, Split};
+//! let training = Dataset::load("trainer/data/mnist".as_ref(), Split::Train)?;
+//! let onnx = std::fs::read("model.onnx")?;
+//! let compiled = compile(&onnx, &training, &Options::named("nano"))?;
+//! std::fs::write("model.tnet", &compiled.tnet)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The way of a model, one module a step: [`onnx`] reads the graph as a chain of fused float
+//! layers ([`graph`], folding in [`fold`]); [`calibrate`] measures the activations with [`float`];
+//! [`quantize`] turns it into integers; [`overflow`] proves the accumulators; [`plan`] places the
+//! memory; [`pack`] writes the `.tnet` file and [`qdq`] the same integers as ONNX.
+
+pub mod calibrate;
+mod compile;
+pub mod device;
+mod error;
+pub mod evaluate;
+pub mod float;
+pub mod fold;
+pub mod graph;
+pub mod onnx;
+pub mod overflow;
+pub mod pack;
+pub mod plan;
+pub mod qdq;
+pub mod quantize;
+mod tract;
+
+pub use compile::{Candidate, Compiled, Optimize, Options, Progress, Report, compile, compile_with};
+pub use error::CompileError;
+pub use evaluate::Evaluation;
+pub use tract::OnnxModel;

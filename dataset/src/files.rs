@@ -33,17 +33,9 @@ fn names_in(dir: &Path) -> Result<Vec<String>, DatasetError> {
 }
 
 /// The file named `[prefix-]STEM-KIND[-.]IDX-ubyte[.gz]`. A raw file is preferred to the gzipped one of the same name.
-fn pick(
-    dir: &Path,
-    names: &[String],
-    stems: &[&str],
-    kind: &'static str,
-    idx: &str,
-) -> Result<PathBuf, DatasetError> {
-    let endings: Vec<String> = stems
-        .iter()
-        .flat_map(|stem| ["-", "."].map(|dot| format!("{stem}-{kind}{dot}{idx}-ubyte")))
-        .collect();
+fn pick(dir: &Path, names: &[String], stems: &[&str], kind: &'static str, idx: &str) -> Result<PathBuf, DatasetError> {
+    let endings: Vec<String> =
+        stems.iter().flat_map(|stem| ["-", "."].map(|dot| format!("{stem}-{kind}{dot}{idx}-ubyte"))).collect();
     let matches = |name: &&String| {
         let raw = name.strip_suffix(".gz").unwrap_or(name);
         endings.iter().any(|ending| match raw.strip_suffix(ending.as_str()) {
@@ -62,10 +54,8 @@ fn pick(
         [only] => Ok(dir.join(only)),
         // Sorted names: the raw file comes directly before its gzipped copy.
         [raw, zipped] if *zipped == format!("{raw}.gz") => Ok(dir.join(raw)),
-        [first, second, ..] => Err(DatasetError::Ambiguous {
-            dir: dir.to_path_buf(),
-            first: first.clone(),
-            second: second.clone(),
-        }),
+        [first, second, ..] => {
+            Err(DatasetError::Ambiguous { dir: dir.to_path_buf(), first: first.clone(), second: second.clone() })
+        }
     }
 }

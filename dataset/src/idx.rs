@@ -45,17 +45,12 @@ fn unzipped(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
         return Ok(Cow::Borrowed(bytes));
     }
     let mut raw = Vec::new();
-    flate2::read::MultiGzDecoder::new(bytes)
-        .read_to_end(&mut raw)
-        .map_err(|error| Fault::Gzip(error.to_string()))?;
+    flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut raw).map_err(|error| Fault::Gzip(error.to_string()))?;
     Ok(Cow::Owned(raw))
 }
 
 /// Splits `bytes` into the dimensions and the data after checking the magic word.
-fn header<const DIMENSIONS: usize>(
-    bytes: &[u8],
-    expected: u32,
-) -> Result<([usize; DIMENSIONS], &[u8]), Fault> {
+fn header<const DIMENSIONS: usize>(bytes: &[u8], expected: u32) -> Result<([usize; DIMENSIONS], &[u8]), Fault> {
     let length = WORD * (1 + DIMENSIONS);
     let short = Fault::ShortHeader { found: bytes.len(), expected: length };
     let (words, _) = bytes.as_chunks::<WORD>();

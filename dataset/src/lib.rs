@@ -57,12 +57,7 @@ impl Dataset {
         Self::parse(images, "the images", labels, "the labels")
     }
 
-    fn parse(
-        images: &[u8],
-        images_name: &str,
-        labels: &[u8],
-        labels_name: &str,
-    ) -> Result<Self, DatasetError> {
+    fn parse(images: &[u8], images_name: &str, labels: &[u8], labels_name: &str) -> Result<Self, DatasetError> {
         let images = idx::images(images).map_err(|fault| fault.in_file(images_name))?;
         let labels = idx::labels(labels).map_err(|fault| fault.in_file(labels_name))?;
         if images.count != labels.len() {

@@ -1,1 +1,25 @@
 //! Trains the notebook's digit networks with Burn.
+//!
+//! `networks.toml` describes the networks ([`spec`]); [`network`] builds any of them as one Burn module, [`train`] trains it on
+//! [`data`] and writes a directory with the model ([`export`]), its [`history`], its [`card`] and pictures ([`plot`]).
+
+pub mod augment;
+pub mod backend;
+pub mod card;
+pub mod checkpoint;
+pub mod data;
+pub mod evaluate;
+pub mod export;
+mod files;
+pub mod history;
+pub mod init;
+pub mod layers;
+pub mod network;
+pub mod onnx_tidy;
+pub mod optimizer;
+pub mod plot;
+pub mod report;
+pub mod rng;
+pub mod spec;
+pub mod summary;
+pub mod train;

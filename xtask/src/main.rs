@@ -1,2 +1,53 @@
-//! The project's own commands.
-fn main() {}
+//! The project's own commands: `cargo xtask --help`.
+
+mod bench;
+mod boards;
+mod demo;
+mod firmware;
+mod setup;
+mod shell;
+mod table;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands; each installs what it needs.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The main job end to end: train, export, compile, evaluate, and classify on an emulated Cortex-M4
+    Demo(demo::Demo),
+    /// Everything that CI runs
+    Test,
+    /// Installs Rust's targets for the boards, QEMU and the ONNX Runtime library, where missing
+    Setup,
+    /// Builds the firmware for every board and says how large it is
+    Firmware(firmware::Firmware),
+    /// Measures an inference on emulated boards
+    Bench(bench::Bench),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Demo(demo) => demo.run(),
+        Command::Test => test::run(),
+        Command::Setup => setup::all(),
+        Command::Firmware(firmware) => firmware.run(),
+        Command::Bench(bench) => bench.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

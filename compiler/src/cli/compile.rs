@@ -1,0 +1,131 @@
+//! `thumbnet compile`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::{Args, ValueEnum};
+use compiler::{Compiled, Optimize, Options, Progress, compile_with};
+use dataset::{Dataset, Split};
+use inference_core::Model;
+use serde_json::json;
+
+use super::{inspect, progress_bar, read, write};
+
+/// Turn an ONNX network into a model for microcontrollers
+///
+/// Folds, calibrates on training images, quantizes to 8 bits and packs. Writes OUT, and beside it the same integers
+/// as an ONNX file (model.tnet, model.qdq.onnx).
+#[derive(Args)]
+pub struct Arguments {
+    /// The network: floats, [N, 1, height, width] of 0.0 to 1.0 in, logits or their softmax out
+    model: PathBuf,
+    /// Directory with the training images it was trained on (IDX files); test images are never read
+    #[arg(long, value_name = "DIR")]
+    calibration: PathBuf,
+    /// Training images to measure activations on; as many others compare the methods
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    calibration_images: usize,
+    /// What to choose algorithms and memory for. There is one algorithm today, so speed and flash give the same model;
+    /// ram leaves out the memory that fast kernels work in. The answers are the same
+    #[arg(long, value_enum, default_value_t = Goal::Speed)]
+    optimize: Goal,
+    /// The model's name, at most 24 bytes [default: the ONNX file's, or its directory's if that is model.onnx]
+    #[arg(long)]
+    name: Option<String>,
+    /// Where to write the model
+    #[arg(long, value_name = "MODEL.tnet")]
+    out: PathBuf,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Goal {
+    /// Fewest instructions
+    Speed,
+    /// Smallest model file
+    Flash,
+    /// Smallest arena
+    Ram,
+}
+
+impl From<Goal> for Optimize {
+    fn from(goal: Goal) -> Self {
+        match goal {
+            Goal::Speed => Self::Speed,
+            Goal::Flash => Self::Flash,
+            Goal::Ram => Self::Ram,
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    ensure!(
+        arguments.out.extension().is_some_and(|extension| extension == "tnet"),
+        "{}: the model's name must end in .tnet",
+        arguments.out.display()
+    );
+    let onnx = read(&arguments.model)?;
+    let training = Dataset::load(&arguments.calibration, Split::Train)?;
+    let name = arguments.name.clone().or_else(|| default_name(&arguments.model));
+    let options = Options {
+        name: name.context("the model needs a name: give one with --name")?,
+        optimize: arguments.optimize.into(),
+        calibration_images: arguments.calibration_images,
+    };
+    let bar = progress_bar("calibrating", 0);
+    let compiled = compile_with(&onnx, &training, &options, &|progress| match progress {
+        Progress::Total(images) => bar.set_length(images as u64),
+        _ => bar.inc(1),
+    });
+    bar.finish_and_clear();
+    let compiled = compiled.with_context(|| arguments.model.display().to_string())?;
+    let qdq = arguments.out.with_extension("qdq.onnx");
+    write(&qdq, &compiled.qdq)?;
+    write(&arguments.out, &compiled.tnet)?;
+    print(&compiled, arguments, &qdq)
+}
+
+/// The file's stem, or the directory's name where the stem says nothing.
+fn default_name(path: &Path) -> Option<String> {
+    let text = |part: Option<&std::ffi::OsStr>| part.and_then(|part| part.to_str()).map(str::to_string);
+    let stem = text(path.file_stem())?;
+    if stem != "model" {
+        return Some(stem);
+    }
+    let path = std::path::absolute(path).ok()?;
+    Some(text(path.parent().and_then(Path::file_name)).unwrap_or(stem))
+}
+
+fn print(compiled: &Compiled, arguments: &Arguments, qdq: &Path) -> anyhow::Result<()> {
+    let model = Model::parse(&compiled.tnet)?;
+    let report = &compiled.report;
+    if arguments.json {
+        let mut object = inspect::to_json(&model);
+        object["report"] = serde_json::to_value(report)?;
+        object["out"] = json!(arguments.out);
+        object["qdq"] = json!(qdq);
+        println!("{object}");
+        return Ok(());
+    }
+    println!("{}", inspect::table(&model));
+    for note in &report.notes {
+        println!("note: {note}");
+    }
+    println!(
+        "calibrated on {} training images, compared on {} others:",
+        report.calibration_images, report.comparison_images
+    );
+    for candidate in &report.candidates {
+        println!(
+            "  {:8} same class as the floats: {:.2} %, divergence {:.2e}{}",
+            candidate.method,
+            candidate.agreement * 100.0,
+            candidate.divergence,
+            if candidate.method == report.method { "  (kept)" } else { "" }
+        );
+    }
+    println!("wrote {} and {}", arguments.out.display(), qdq.display());
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! The command line, one file a subcommand.
+
+mod classify;
+mod compile;
+mod device;
+mod eval;
+mod inspect;
+mod pictures;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Compile digit networks for microcontrollers, look into them, measure and use them.
+#[derive(Parser)]
+#[command(name = "thumbnet", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Compile(compile::Arguments),
+    Inspect(inspect::Arguments),
+    Eval(eval::Arguments),
+    Classify(classify::Arguments),
+    Device(device::Arguments),
+}
+
+/// Does what the command line says.
+pub fn run() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Compile(arguments) => compile::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
+        Command::Classify(arguments) => classify::run(&arguments),
+        Command::Device(arguments) => device::run(&arguments),
+    }
+}
+
+/// The bytes of a file.
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+/// Writes a file whole or not at all: under another name first, then renamed.
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let failed = || format!("{} cannot be written", path.display());
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory).with_context(failed)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory).with_context(failed)?;
+    std::io::Write::write_all(&mut file, bytes).with_context(failed)?;
+    file.as_file().sync_all().with_context(failed)?;
+    make_readable(file.as_file()).with_context(failed)?;
+    file.persist(path).with_context(failed)?;
+    Ok(())
+}
+
+/// Temporary files are private; what comes of them is an ordinary file.
+#[cfg(unix)]
+fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_file: &std::fs::File) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// A bar on the terminal (none where the output goes elsewhere) that counts images.
+fn progress_bar(message: &'static str, images: usize) -> ProgressBar {
+    let bar = ProgressBar::new(images as u64).with_message(message);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} images, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// A model's parse error with the file that it is about.
+fn parse<'m>(path: &Path, bytes: &'m [u8]) -> anyhow::Result<inference_core::Model<'m>> {
+    inference_core::Model::parse(bytes).with_context(|| path.display().to_string())
+}

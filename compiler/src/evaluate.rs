@@ -1,0 +1,145 @@
+//! Measures how well a model tells labelled images apart.
+
+use dataset::Dataset;
+use inference_core::{Model, Network};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::{CompileError, OnnxModel};
+
+/// What a model says of an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The most likely class; the first one where several are equal.
+    pub class: usize,
+    /// Real logits, one a class.
+    pub logits: Vec<f32>,
+}
+
+/// Something that classifies images.
+pub trait Classify: Sync {
+    /// Height and width of an image.
+    fn input_size(&self) -> (usize, usize);
+
+    /// What an image shows; `pixels` holds `height * width` bytes.
+    fn answer(&self, pixels: &[u8]) -> Result<Answer, CompileError>;
+}
+
+impl Classify for OnnxModel {
+    fn input_size(&self) -> (usize, usize) {
+        OnnxModel::input_size(self)
+    }
+
+    fn answer(&self, pixels: &[u8]) -> Result<Answer, CompileError> {
+        let logits = self.logits(pixels)?;
+        Ok(Answer { class: largest(&logits), logits })
+    }
+}
+
+impl Classify for Model<'_> {
+    fn input_size(&self) -> (usize, usize) {
+        (usize::from(self.input().height), usize::from(self.input().width))
+    }
+
+    fn answer(&self, pixels: &[u8]) -> Result<Answer, CompileError> {
+        let mut arena = vec![0; self.arena_len()];
+        let core = |error: &dyn std::fmt::Display| CompileError::Calibration(error.to_string());
+        let mut network = Network::new(self, &mut arena).map_err(|error| core(&error))?;
+        let prediction = network.classify(pixels).map_err(|error| core(&error))?;
+        let logits = prediction.logits().iter().map(|logit| logit as f32 * self.logit_scale()).collect();
+        Ok(Answer { class: prediction.class(), logits })
+    }
+}
+
+/// The first largest value.
+fn largest(values: &[f32]) -> usize {
+    let better = |best: usize, index: usize| if values[index] > values[best] { index } else { best };
+    (0..values.len()).reduce(better).unwrap_or(0)
+}
+
+/// The logarithms of the softmax of some logits.
+pub fn log_softmax(logits: &[f32]) -> Vec<f64> {
+    let largest = logits.iter().fold(f32::NEG_INFINITY, |largest, &logit| largest.max(logit));
+    let sum: f64 = logits.iter().map(|&logit| (f64::from(logit) - f64::from(largest)).exp()).sum();
+    logits.iter().map(|&logit| f64::from(logit) - f64::from(largest) - sum.ln()).collect()
+}
+
+/// How a model did on a set of images.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Images shown.
+    pub images: usize,
+    /// Images classified as labelled.
+    pub correct: usize,
+    /// `correct / images`.
+    pub accuracy: f64,
+    /// Mean cross-entropy: minus the logarithm of the label's probability.
+    pub loss: f64,
+    /// Images of a label (row) taken for a class (column).
+    #[serde(skip)]
+    pub confusion: Vec<Vec<usize>>,
+    /// The images classified wrongly.
+    #[serde(skip)]
+    pub mistakes: Vec<Mistake>,
+}
+
+/// An image classified wrongly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Which image.
+    pub image: usize,
+    /// What it is.
+    pub label: usize,
+    /// What it was taken for.
+    pub taken_for: usize,
+}
+
+/// Shows the first `limit` images to the model on all cores; `done` is called once an image.
+pub fn evaluate(
+    model: &impl Classify,
+    images: &Dataset,
+    limit: usize,
+    done: &(dyn Fn() + Sync),
+) -> Result<Evaluation, CompileError> {
+    expect_size(model.input_size(), images)?;
+    let count = images.len().min(limit);
+    if count == 0 {
+        return Err(CompileError::Calibration("there are no images to evaluate".into()));
+    }
+    let answers: Vec<Answer> = (0..count)
+        .into_par_iter()
+        .map(|index| {
+            let answer = model.answer(images.image(index));
+            done();
+            answer
+        })
+        .collect::<Result<_, _>>()?;
+    let classes = answers[0].logits.len();
+    images.slice(0..count).expect_classes(classes).map_err(|error| CompileError::Calibration(error.to_string()))?;
+    let mut evaluation = Evaluation { images: count, confusion: vec![vec![0; classes]; classes], ..Default::default() };
+    for (image, answer) in answers.iter().enumerate() {
+        let label = usize::from(images.label(image));
+        evaluation.confusion[label][answer.class] += 1;
+        // A probability of zero would make the mean infinite; no float tells less than this apart.
+        evaluation.loss -= log_softmax(&answer.logits)[label].max(f64::from(f32::MIN_POSITIVE).ln()) / count as f64;
+        if answer.class == label {
+            evaluation.correct += 1;
+        } else {
+            evaluation.mistakes.push(Mistake { image, label, taken_for: answer.class });
+        }
+    }
+    evaluation.accuracy = evaluation.correct as f64 / count as f64;
+    Ok(evaluation)
+}
+
+/// Refuses images of another size than the model takes.
+pub fn expect_size((height, width): (usize, usize), images: &Dataset) -> Result<(), CompileError> {
+    if (images.height(), images.width()) != (height, width) {
+        return Err(CompileError::Calibration(format!(
+            "the images are {} x {}, the network takes {height} x {width}: use images like those it was trained on",
+            images.height(),
+            images.width()
+        )));
+    }
+    Ok(())
+}

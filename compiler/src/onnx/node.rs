@@ -1,0 +1,151 @@
+//! A node with its attributes and constant inputs, and the errors that name it.
+
+use std::collections::HashMap;
+
+use inference_core::format::MAX_DIMENSION;
+use tract_onnx::pb;
+
+use crate::CompileError;
+use crate::onnx::Tensor;
+
+/// A node of the graph.
+#[derive(Clone, Copy)]
+pub struct Node<'g> {
+    proto: &'g pb::NodeProto,
+    constants: &'g HashMap<String, Tensor>,
+}
+
+impl<'g> Node<'g> {
+    /// A node and the constants known before it.
+    pub fn new(proto: &'g pb::NodeProto, constants: &'g HashMap<String, Tensor>) -> Self {
+        Self { proto, constants }
+    }
+
+    /// The operator type.
+    pub fn op(&self) -> &'g str {
+        &self.proto.op_type
+    }
+
+    /// The node's name, or that of its output where it has none.
+    pub fn name(&self) -> &'g str {
+        match (self.proto.name.as_str(), self.proto.output.first()) {
+            ("", Some(output)) => output,
+            ("", None) => "(unnamed)",
+            (name, _) => name,
+        }
+    }
+
+    /// The only output; optional further ones must not be used.
+    pub fn output(&self) -> Result<&'g str, CompileError> {
+        let first = self.proto.output.first().filter(|name| !name.is_empty());
+        first.map(String::as_str).ok_or_else(|| self.refuse("has no output", "remove the node"))
+    }
+
+    /// The error that this node cannot be compiled.
+    pub fn refuse(&self, what: impl Into<String>, advice: impl Into<String>) -> CompileError {
+        CompileError::Unsupported {
+            node: self.name().into(),
+            op: self.op().into(),
+            what: what.into(),
+            advice: advice.into(),
+        }
+    }
+
+    /// Whether there is an input `index`.
+    pub fn has_input(&self, index: usize) -> bool {
+        self.proto.input.get(index).is_some_and(|name| !name.is_empty())
+    }
+
+    /// Input `index`, if it is a constant.
+    pub fn constant(&self, index: usize) -> Option<&'g Tensor> {
+        self.constants.get(self.proto.input.get(index)?)
+    }
+
+    /// Whether all inputs are constants.
+    pub fn is_constant(&self) -> bool {
+        self.proto.input.iter().all(|name| name.is_empty() || self.constants.contains_key(name))
+    }
+
+    /// Input `index`, which must be constant floats; `what` says what they are.
+    pub fn floats(&self, index: usize, what: &str) -> Result<(&'g [usize], &'g [f32]), CompileError> {
+        let tensor = self.constant(index);
+        tensor.and_then(|tensor| Some((&tensor.dims[..], tensor.floats()?))).ok_or_else(|| {
+            self.refuse(format!("input {index} ({what}) is not a constant of floats"), "export a trained network")
+        })
+    }
+
+    /// Input `index`, which must be constant integers; `what` says what they are.
+    pub fn integers(&self, index: usize, what: &str) -> Result<&'g [i64], CompileError> {
+        self.constant(index).and_then(Tensor::ints).ok_or_else(|| {
+            self.refuse(format!("input {index} ({what}) is not a constant of integers"), "export with fixed shapes")
+        })
+    }
+
+    /// Refuses the node if it has an attribute beyond `known`.
+    pub fn only(&self, known: &[&str]) -> Result<(), CompileError> {
+        match self.proto.attribute.iter().find(|attribute| !known.contains(&attribute.name.as_str())) {
+            Some(unknown) => {
+                Err(self.refuse(format!("has the unknown attribute {}", unknown.name), "export without it"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn attribute(&self, name: &str) -> Option<&'g pb::AttributeProto> {
+        self.proto.attribute.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// An integer attribute.
+    pub fn int(&self, name: &str, default: i64) -> i64 {
+        self.attribute(name).map_or(default, |attribute| attribute.i)
+    }
+
+    /// A float attribute.
+    pub fn float(&self, name: &str, default: f32) -> f32 {
+        self.attribute(name).map_or(default, |attribute| attribute.f)
+    }
+
+    /// A list of integers; `None` where the attribute is missing.
+    pub fn ints(&self, name: &str) -> Option<&'g [i64]> {
+        self.attribute(name).map(|attribute| &attribute.ints[..])
+    }
+
+    /// A text attribute.
+    pub fn text(&self, name: &str, default: &'static str) -> &'g str {
+        self.attribute(name).map_or(default, |attribute| std::str::from_utf8(&attribute.s).unwrap_or("?"))
+    }
+
+    /// A tensor attribute.
+    pub fn tensor(&self, name: &str) -> Option<&'g pb::TensorProto> {
+        self.attribute(name)?.t.as_ref()
+    }
+
+    /// Refuses an integer attribute with another value than `expected`, its default.
+    pub fn expect(&self, name: &str, expected: i64, advice: &str) -> Result<(), CompileError> {
+        match self.int(name, expected) {
+            found if found == expected => Ok(()),
+            found => Err(self.refuse(format!("has {name} = {found}"), advice)),
+        }
+    }
+
+    /// A number of channels, refused beyond the limits of the format.
+    pub fn channels(&self, count: usize) -> Result<u16, CompileError> {
+        u16::try_from(count)
+            .ok()
+            .filter(|count| (1..=MAX_DIMENSION).contains(count))
+            .ok_or_else(|| self.refuse(format!("has {count} output channels"), format!("use 1 to {MAX_DIMENSION}")))
+    }
+
+    /// A pair of sizes, height first; `default` where the attribute is missing.
+    pub fn pair(&self, name: &str, default: Option<[u8; 2]>) -> Result<[u8; 2], CompileError> {
+        let Some(values) = self.ints(name).filter(|values| !values.is_empty()) else {
+            return default.ok_or_else(|| self.refuse(format!("lacks the attribute {name}"), "export the model again"));
+        };
+        let size = |value: i64| u8::try_from(value).ok().filter(|&size| size > 0);
+        match *values {
+            [height, width] => size(height).zip(size(width)).map(|(height, width)| [height, width]),
+            _ => None,
+        }
+        .ok_or_else(|| self.refuse(format!("has {name} = {values:?}"), "use two sizes of 1 to 15: height, width"))
+    }
+}

@@ -1,0 +1,127 @@
+//! The `thumbnet` command, as a user calls it.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use common::{Graph, idx, ints};
+use serde_json::Value;
+
+fn thumbnet(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_thumbnet")).args(arguments).output().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn error(output: &Output) -> String {
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn network() -> Graph {
+    Graph::new([1, 28, 28])
+        .conv("conv", [4, 1, 3, 3], vec![ints("strides", &[2, 2])])
+        .node("Relu", "relu", &[], vec![])
+        .classes(4 * 13 * 13)
+}
+
+/// A directory with images and an ONNX network.
+fn directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (split, count, seed) in [("train", 300, 1), ("t10k", 40, 2)] {
+        let (images, labels) = idx(count, 28, 28, seed);
+        fs::write(directory.path().join(format!("{split}-images-idx3-ubyte")), images).unwrap();
+        fs::write(directory.path().join(format!("{split}-labels-idx1-ubyte")), labels).unwrap();
+    }
+    fs::write(directory.path().join("net.onnx"), network().bytes()).unwrap();
+    directory
+}
+
+fn compile(directory: &Path) -> Value {
+    let path = |name: &str| directory.join(name).display().to_string();
+    let data = directory.display().to_string();
+    json(&thumbnet(&["compile", &path("net.onnx"), "--calibration", &data, "--out", &path("out/net.tnet"), "--json"]))
+}
+
+#[test]
+fn compile_inspect_eval_classify() {
+    let directory = directory();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let compiled = compile(directory.path());
+    assert_eq!(compiled["name"], "net");
+    assert_eq!(compiled["report"]["calibration_images"], 150);
+
+    let inspected = json(&thumbnet(&["inspect", &path("out/net.tnet"), "--json"]));
+    assert_eq!(inspected["arena_bytes"], compiled["arena_bytes"]);
+    assert_eq!(inspected["flash_bytes"], fs::metadata(path("out/net.tnet")).unwrap().len());
+    assert_eq!(inspected["macs"], 4 * 9 * 13 * 13 + 4 * 13 * 13 * 10);
+    assert_eq!(inspected["params"], 4 * 9 + 4 + 4 * 13 * 13 * 10 + 10);
+    assert_eq!(inspected["layers"].as_array().unwrap().len(), 2);
+
+    let data = directory.path().display().to_string();
+    for model in ["out/net.tnet", "out/net.qdq.onnx", "net.onnx"] {
+        let pictures = path("pictures");
+        let evaluated = json(&thumbnet(&["eval", &path(model), "--data", &data, "--out", &pictures, "--json"]));
+        assert_eq!(evaluated["images"], 40);
+        assert!(evaluated["loss"].as_f64().unwrap() > 0.0);
+        let confusion = image::open(path("pictures/confusion.png")).unwrap();
+        assert!(confusion.width() > 400);
+        assert!(image::open(path("pictures/misclassified.png")).unwrap().height() > 28);
+    }
+
+    let stroke = image::GrayImage::from_fn(60, 80, |x, y| {
+        image::Luma([if (25..35).contains(&x) && (10..70).contains(&y) { 20 } else { 240 }])
+    });
+    stroke.save(path("one.png")).unwrap();
+    stroke.save(path("one.pgm")).unwrap();
+    let png = json(&thumbnet(&["classify", &path("out/net.tnet"), &path("one.png"), "--json"]));
+    let pgm = json(&thumbnet(&["classify", &path("out/net.tnet"), &path("one.pgm"), "--json"]));
+    assert_eq!(png, pgm);
+    let sum: f64 = png["probabilities"].as_array().unwrap().iter().filter_map(Value::as_f64).sum();
+    assert!((sum - 1.0).abs() < 1e-3, "{sum}");
+
+    let bars = thumbnet(&["classify", &path("out/net.tnet"), &path("one.png")]);
+    assert!(String::from_utf8(bars.stdout).unwrap().contains('█'));
+    let table = thumbnet(&["inspect", &path("out/net.tnet")]);
+    assert!(String::from_utf8(table.stdout).unwrap().contains("conv 3x3 / 2x2, relu"));
+}
+
+#[test]
+fn every_subcommand_has_help() {
+    for arguments in [&["--help"][..], &["compile", "--help"], &["inspect", "--help"], &["eval", "--help"]] {
+        let output = thumbnet(arguments);
+        assert!(output.status.success() && output.stdout.len() > 100, "{arguments:?}");
+    }
+}
+
+#[test]
+fn bad_input_is_named() {
+    let directory = directory();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let data = directory.path().display().to_string();
+    compile(directory.path());
+    fs::write(path("junk.png"), b"this is no picture").unwrap();
+    let junk = error(&thumbnet(&["classify", &path("out/net.tnet"), &path("junk.png")]));
+    assert!(junk.contains("junk.png") && junk.contains("not a PNG or PGM picture"), "{junk}");
+    fs::write(path("short.raw"), [0; 100]).unwrap();
+    let short = error(&thumbnet(&["classify", &path("out/net.tnet"), &path("short.raw")]));
+    assert!(short.contains("100 bytes") && short.contains("784"), "{short}");
+    fs::write(path("black.raw"), [0; 784]).unwrap();
+    json(&thumbnet(&["classify", &path("out/net.tnet"), &path("black.raw"), "--json"]));
+    let missing = error(&thumbnet(&["inspect", &path("nowhere.tnet")]));
+    assert!(missing.contains("nowhere.tnet"), "{missing}");
+    let not_a_model = error(&thumbnet(&["inspect", &path("net.onnx")]));
+    assert!(not_a_model.contains("does not begin with TNET"), "{not_a_model}");
+
+    let graph = network().node("Tanh", "curve", &[], vec![]);
+    fs::write(path("tanh.onnx"), graph.bytes()).unwrap();
+    let refused =
+        error(&thumbnet(&["compile", &path("tanh.onnx"), "--calibration", &data, "--out", &path("tanh.tnet")]));
+    assert!(refused.contains("node curve (Tanh)"), "{refused}");
+    assert!(!Path::new(&path("tanh.tnet")).exists());
+}

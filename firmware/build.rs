@@ -1,0 +1,109 @@
+//! Puts board and model together: checks that they fit each other, and writes what `main.rs` includes.
+
+#[path = "build/boards.rs"]
+mod boards;
+#[path = "build/memory.rs"]
+mod memory;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs};
+
+use inference_core::Model;
+use inference_core::format::{NAME_LEN, Shape};
+use protocol::{MAX_NAME, REPLY_LEN, request_len};
+
+use boards::Board;
+use memory::Needs;
+
+/// The model and the board of a build that names none.
+const DEFAULT_MODEL: &str = "../models/nano/model.tnet";
+const DEFAULT_BOARD: &str = "mps2-an386";
+
+const _: () = assert!(NAME_LEN <= MAX_NAME);
+
+fn main() -> ExitCode {
+    println!("cargo::rerun-if-env-changed=THUMBNET_MODEL");
+    println!("cargo::rerun-if-env-changed=THUMBNET_BOARD");
+    // On the host there is no image, only the application and its tests.
+    if variable("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
+        return ExitCode::SUCCESS;
+    }
+    match generate() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("cargo::error={}", error.replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn generate() -> Result<(), String> {
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    let name = env::var("THUMBNET_BOARD").unwrap_or_else(|_| DEFAULT_BOARD.to_string());
+    let board = boards::find(&watched_text(&root.join("boards.toml"))?, &name)?;
+    let target = variable("TARGET")?;
+    if board.target != target {
+        return Err(format!("{name} has a {}: build with --target {}, not {target}", board.core, board.target));
+    }
+
+    let memory_map = watched_text(&root.join("boards").join(format!("{name}.x")))?;
+    fs::write(out.join("memory.x"), &memory_map).map_err(|error| format!("cannot write memory.x: {error}"))?;
+    println!("cargo::rustc-link-search={}", out.display());
+    println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    println!("cargo::rustc-link-arg-bins=--nmagic");
+    if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
+        println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
+    }
+
+    let path = root.join(env::var_os("THUMBNET_MODEL").unwrap_or_else(|| DEFAULT_MODEL.into()));
+    let bytes = watched(&path)?;
+    let model = Model::parse(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    let Shape { height, width, channels } = model.input();
+    let image = usize::from(height) * usize::from(width) * usize::from(channels);
+    let needs = Needs { model: bytes.len(), arena: model.arena_len(), request: request_len(image), reply: REPLY_LEN };
+    needs.check(&memory_map).map_err(|error| format!("{} on {name}: {error}", path.display()))?;
+    write_source(&out, &root, &board, &path, &needs)
+}
+
+/// What `main.rs` includes.
+fn write_source(out: &Path, root: &Path, board: &Board, model: &Path, needs: &Needs) -> Result<(), String> {
+    let Board { name, core, file, emulator, .. } = board;
+    let file = root.join("src/boards").join(format!("{file}.rs"));
+    let source = format!(
+        "#[path = {file:?}]
+mod board;
+const BOARD_NAME: &str = {name:?};
+const CORE: &str = {core:?};
+const EMULATED: bool = {emulated};
+const ARENA_LEN: usize = {arena};
+const REQUEST_LEN: usize = {request};
+#[repr(align(16))]
+struct Aligned<T: ?Sized>(T);
+static MODEL: &[u8] = {{
+    static ALIGNED: &Aligned<[u8]> = &Aligned(*include_bytes!({model:?}));
+    &ALIGNED.0
+}};
+",
+        emulated = emulator.is_some(),
+        arena = needs.arena,
+        request = needs.request,
+    );
+    fs::write(out.join("generated.rs"), source).map_err(|error| format!("cannot write generated.rs: {error}"))
+}
+
+/// The bytes of a file, on whose change this runs again.
+fn watched(path: &Path) -> Result<Vec<u8>, String> {
+    println!("cargo::rerun-if-changed={}", path.display());
+    fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+fn watched_text(path: &Path) -> Result<String, String> {
+    String::from_utf8(watched(path)?).map_err(|_| format!("{} is not text", path.display()))
+}
+
+/// An environment variable that cargo sets.
+fn variable(name: &str) -> Result<String, String> {
+    env::var(name).map_err(|_| format!("cargo has not set {name}"))
+}

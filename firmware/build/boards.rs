@@ -1,0 +1,28 @@
+//! The table of boards, `boards.toml`.
+
+use serde::Deserialize;
+
+/// A row of the table; the fields are described at its top.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Board {
+    pub name: String,
+    pub core: String,
+    pub target: String,
+    pub file: String,
+    pub emulator: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    board: Vec<Board>,
+}
+
+/// The board with this name.
+pub fn find(table: &str, name: &str) -> Result<Board, String> {
+    let Table { board: boards } = toml::from_str(table).map_err(|error| format!("boards.toml: {error}"))?;
+    let names: Vec<String> = boards.iter().map(|board| board.name.clone()).collect();
+    let unknown = || format!("boards.toml has no board {name}, only {}", names.join(", "));
+    boards.into_iter().find(|board| board.name == name).ok_or_else(unknown)
+}

@@ -1,0 +1,200 @@
+//! Frames in, predictions out.
+
+use embedded_hal::digital::OutputPin;
+use embedded_io::{Read, Write};
+use inference_core::format::Shape;
+use inference_core::{InputError, Network};
+use protocol::{
+    Benchmark, ErrorCode, FrameReader, Info, Prediction, REPLY_LEN, Reply, Request, UNREADABLE, decode, encode,
+};
+
+use crate::board::{Board, BoardInfo};
+use crate::log::debug;
+
+const _: () = assert!(protocol::MAX_CLASSES >= inference_core::format::MAX_CLASSES);
+
+/// Bytes taken from the serial line at a time.
+const CHUNK: usize = 32;
+
+/// Why the application stopped serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// The serial line has ended: a read gave no bytes.
+    End,
+    /// The serial line could not be read.
+    Read,
+    /// The serial line could not be written.
+    Write,
+}
+
+/// A network behind a serial line. Requests of up to `N` bytes are read: [`protocol::request_len`].
+#[derive(Debug)]
+pub struct App<'a, const N: usize> {
+    info: BoardInfo,
+    network: Network<'a, 'a>,
+    reader: &'a mut FrameReader<N>,
+    reply: &'a mut [u8; REPLY_LEN],
+    rows: Rows,
+}
+
+/// How far a streamed image has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rows {
+    next: u16,
+    /// Ticks of the rows so far.
+    ticks: Option<u64>,
+}
+
+impl<'a, const N: usize> App<'a, N> {
+    /// An application that waits for its first request. The large buffers are the caller's, so that they
+    /// can be static.
+    pub fn new(
+        info: BoardInfo,
+        network: Network<'a, 'a>,
+        reader: &'a mut FrameReader<N>,
+        reply: &'a mut [u8; REPLY_LEN],
+    ) -> Self {
+        Self { info, network, reader, reply, rows: Rows::default() }
+    }
+
+    /// Answers requests until the serial line ends or fails. May be called again.
+    pub fn serve(&mut self, board: &mut impl Board) -> Stopped {
+        let mut chunk = [0; CHUNK];
+        loop {
+            let count = match board.serial().read(&mut chunk) {
+                Ok(0) => return Stopped::End,
+                Ok(count) => count,
+                Err(_) => return Stopped::Read,
+            };
+            for &byte in chunk.iter().take(count) {
+                if self.take(byte, board).is_err() {
+                    return Stopped::Write;
+                }
+            }
+        }
+    }
+
+    /// Takes one byte; at the end of a frame, answers it.
+    fn take<B: Board>(&mut self, byte: u8, board: &mut B) -> Result<(), <B::Serial as embedded_io::ErrorType>::Error> {
+        // The pixels of a request stay in the reader while the network reads them.
+        let Some(frame) = self.reader.push(byte) else { return Ok(()) };
+        let mut worker = Worker { info: &self.info, network: &mut self.network, rows: &mut self.rows, board };
+        let (sequence, reply) = match frame {
+            Ok(frame) => (frame.sequence, decode(frame.message).and_then(|request| worker.answer(request))),
+            Err(error) => (UNREADABLE, Err(ErrorCode::Frame(error))),
+        };
+        let reply = reply.unwrap_or_else(Reply::Error);
+        debug!("frame {}: {}", sequence, reply);
+        // REPLY_LEN is enough for every reply; the test of the largest ones shows it.
+        let frame = encode(sequence, &reply, self.reply).unwrap_or(&[]);
+        board.serial().write_all(frame)?;
+        board.serial().flush()
+    }
+}
+
+/// All that is needed to answer a request.
+struct Worker<'w, 'a, B> {
+    info: &'w BoardInfo,
+    network: &'w mut Network<'a, 'a>,
+    rows: &'w mut Rows,
+    board: &'w mut B,
+}
+
+impl<'a, B: Board> Worker<'_, 'a, B> {
+    fn answer(&mut self, request: Request<'_>) -> Result<Reply<'a>, ErrorCode> {
+        match request {
+            Request::Info => Ok(Reply::Info(self.info())),
+            Request::Classify { pixels } => self.classify(pixels).map(Reply::Prediction),
+            Request::ClassifyRow { row, pixels } => self.classify_row(row, pixels),
+            Request::Benchmark { runs, pixels } => self.benchmark(runs, pixels).map(Reply::Benchmark),
+            _ => Err(ErrorCode::UnknownMessage),
+        }
+    }
+
+    fn info(&self) -> Info<'a> {
+        let model = *self.network.model();
+        let Shape { height, width, channels } = model.input();
+        Info {
+            protocol: protocol::VERSION,
+            board: self.info.name,
+            core: self.info.core,
+            emulated: self.info.emulated,
+            counter_hz: self.info.counter_hz,
+            model: model.name(),
+            model_crc: inference_core::format::checksum(model.bytes()),
+            height,
+            width,
+            channels,
+            classes: model.classes() as u16,
+            arena_bytes: model.arena_len() as u32,
+            model_bytes: model.bytes().len() as u32,
+            flash_bytes: self.info.flash_bytes,
+        }
+    }
+
+    fn classify(&mut self, pixels: &[u8]) -> Result<Prediction, ErrorCode> {
+        *self.rows = Rows::default();
+        let (prediction, ticks) = self.timed(|network| network.classify(pixels).map(own));
+        prediction.map(|prediction| Prediction { ticks, ..prediction }).map_err(wrong_length)
+    }
+
+    fn classify_row(&mut self, row: u16, pixels: &[u8]) -> Result<Reply<'a>, ErrorCode> {
+        if row == 0 {
+            *self.rows = Rows { next: 0, ticks: Some(0) };
+            self.network.reset();
+        }
+        let expected = self.rows.next;
+        if row != expected {
+            return Err(ErrorCode::WrongRow { expected });
+        }
+        let last = row + 1 == self.network.model().input().height;
+        let (result, ticks) = self.timed(|network| {
+            network.push_row(pixels)?;
+            while network.step() == inference_core::Step::Worked {}
+            if last { network.finish().map(|prediction| Some(own(prediction))) } else { Ok(None) }
+        });
+        let prediction = result.map_err(wrong_length)?;
+        self.rows.next += 1;
+        self.rows.ticks = self.rows.ticks.zip(ticks).map(|(before, now)| before + now);
+        let Some(prediction) = prediction else { return Ok(Reply::RowAccepted { row }) };
+        let rows = core::mem::take(self.rows);
+        Ok(Reply::Prediction(Prediction { ticks: rows.ticks, ..prediction }))
+    }
+
+    fn benchmark(&mut self, runs: u16, pixels: &[u8]) -> Result<Benchmark, ErrorCode> {
+        let mut benchmark = Benchmark { runs, fastest: u64::MAX, slowest: 0, total: 0 };
+        for _ in 0..runs {
+            let ticks = self.classify(pixels)?.ticks.ok_or(ErrorCode::NoCounter)?;
+            benchmark.fastest = benchmark.fastest.min(ticks);
+            benchmark.slowest = benchmark.slowest.max(ticks);
+            benchmark.total += ticks;
+        }
+        if runs == 0 { Err(ErrorCode::NoRuns) } else { Ok(benchmark) }
+    }
+
+    /// What `work` gives, and its ticks. The light burns meanwhile.
+    fn timed<T>(&mut self, work: impl FnOnce(&mut Network<'a, 'a>) -> T) -> (T, Option<u64>) {
+        // A light that fails is no reason not to work.
+        let _ = self.board.led().set_high();
+        self.board.restart_counter();
+        let result = work(self.network);
+        let ticks = self.board.ticks();
+        let _ = self.board.led().set_low();
+        (result, ticks)
+    }
+}
+
+/// A prediction that no longer borrows the network.
+fn own(prediction: inference_core::Prediction<'_>) -> Prediction {
+    // MAX_CLASSES of the protocol is no smaller than that of the model format: nothing is cut off.
+    let logits = prediction.logits().iter().take(protocol::MAX_CLASSES).collect();
+    Prediction { class: prediction.class() as u8, ticks: None, logits }
+}
+
+fn wrong_length(error: InputError) -> ErrorCode {
+    match error {
+        InputError::WrongLength { expected, .. } => ErrorCode::WrongLength { expected: expected as u32 },
+        // Rows are counted before they are pushed: the network can miss none and get none too many.
+        _ => ErrorCode::WrongRow { expected: 0 },
+    }
+}

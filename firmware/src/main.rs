@@ -1,0 +1,14 @@
+//! The image for a board. On the host there is none: only the library and its tests.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+#[cfg(target_os = "none")]
+mod image;
+#[cfg(target_os = "none")]
+mod start;
+#[cfg(target_os = "none")]
+mod tick_counter;
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    eprintln!("this program is for boards: build it for the target that boards.toml names");
+}

@@ -1,0 +1,50 @@
+//! The entry point: a board's file under `boards/`, the model, and the application.
+
+use firmware::{App, BoardInfo, Stopped};
+use inference_core::{Model, Network};
+use protocol::{FrameReader, REPLY_LEN};
+use static_cell::ConstStaticCell;
+
+use crate::image;
+
+#[cfg(feature = "defmt")]
+use defmt_semihosting as _;
+
+// What the build script wrote: the board's module, its row of the table, the model and its sizes.
+include!(concat!(env!("OUT_DIR"), "/generated.rs"));
+
+/// Memory for the network, aligned for the widest loads that a kernel may want.
+#[repr(align(16))]
+struct Arena([u8; ARENA_LEN]);
+
+static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena([0; ARENA_LEN]));
+static READER: ConstStaticCell<FrameReader<REQUEST_LEN>> = ConstStaticCell::new(FrameReader::new());
+static REPLY: ConstStaticCell<[u8; REPLY_LEN]> = ConstStaticCell::new([0; REPLY_LEN]);
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    let mut board = board::init();
+    let info = BoardInfo {
+        name: BOARD_NAME,
+        core: CORE,
+        emulated: EMULATED,
+        counter_hz: board::COUNTER_HZ,
+        flash_bytes: image::flash_bytes(),
+    };
+    // The build script has parsed the same bytes and taken the arena's size from them.
+    let Ok(model) = Model::parse(MODEL) else { board::halt() };
+    let Ok(network) = Network::new(&model, &mut ARENA.take().0) else { board::halt() };
+    let mut app = App::new(info, network, READER.take(), REPLY.take());
+    loop {
+        match app.serve(&mut board) {
+            // What the line lost is noticed by the checksum of its frame.
+            Stopped::Read | Stopped::Write => {}
+            Stopped::End => board::halt(),
+        }
+    }
+}
+
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    board::halt()
+}

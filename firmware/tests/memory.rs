@@ -1,0 +1,49 @@
+//! What the build script says of models that do not fit.
+
+#[path = "../build/memory.rs"]
+mod memory;
+
+use memory::Needs;
+
+const MAP: &str = "
+/* FLASH is not described here. */
+MEMORY
+{
+  FLASH : ORIGIN = 0x08000000, LENGTH = 64K
+  RAM (rwx) : ORIGIN = 0x20000000, LENGTH = 0x2000
+}
+";
+
+/// Fits to the last byte: 40 KiB are left to the program, 2 KiB to the stack.
+const FITS: Needs = Needs { model: 24 * 1024, arena: 4096, request: 1500, reply: 548 };
+
+#[test]
+fn a_model_that_fills_the_memory_fits() {
+    assert_eq!(FITS.check(MAP), Ok(()));
+}
+
+#[test]
+fn a_model_that_is_too_large_is_refused_by_the_byte() {
+    let flash = Needs { model: FITS.model + 1, ..FITS }.check(MAP).unwrap_err();
+    assert!(flash.starts_with("too large for the flash by 1 bytes"), "{flash}");
+    let ram = Needs { arena: FITS.arena + 1000, ..FITS }.check(MAP).unwrap_err();
+    assert!(ram.starts_with("too large for the memory by 1000 bytes"), "{ram}");
+}
+
+#[test]
+fn lengths_are_read_as_the_linker_reads_them() {
+    for (length, bytes) in [("65536", 65536), ("64K", 65536), ("0x10000", 65536), ("1M", 1 << 20), (" 64k ", 65536)] {
+        let map = MAP.replace("64K", length);
+        let needs = Needs { model: bytes - 40 * 1024, ..FITS };
+        assert_eq!(needs.check(&map), Ok(()), "{length}");
+        assert!(Needs { model: needs.model + 1, ..needs }.check(&map).is_err(), "{length}");
+    }
+}
+
+#[test]
+fn a_map_without_a_region_or_a_length_is_refused() {
+    for map in ["", "FLASH : ORIGIN = 0", &MAP.replace("RAM (", "SRAM ("), &MAP.replace("64K", "64Q")] {
+        let error = FITS.check(map).unwrap_err();
+        assert!(error.starts_with("the memory map has no line"), "{error}");
+    }
+}

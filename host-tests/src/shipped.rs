@@ -1,0 +1,65 @@
+//! The models in `models/` and the images that they are tested with.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::{env, fs, thread};
+
+use anyhow::{Context, Result};
+use dataset::{Dataset, Split};
+use inference_core::{Model, Network};
+
+/// The models that every test runs.
+pub const NAMES: [&str; 2] = ["nano", "cnn3_k3_relu"];
+
+/// The 10,000 MNIST test images.
+pub static TEST_IMAGES: LazyLock<Dataset> = LazyLock::new(|| {
+    Dataset::load(&root().join("trainer/data/mnist"), Split::Test).unwrap_or_else(|error| panic!("{error}"))
+});
+
+/// The directory of the workspace.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("host-tests is in the workspace").to_path_buf()
+}
+
+/// A file of a shipped model; `THUMBNET_MODELS` names another directory than `models/`.
+pub fn path(name: &str, file: &str) -> PathBuf {
+    let models = env::var_os("THUMBNET_MODELS").unwrap_or_else(|| "models".into());
+    root().join(models).join(name).join(file)
+}
+
+/// The bytes of `models/NAME/model.tnet`.
+pub fn read(name: &str) -> Result<Vec<u8>> {
+    let path = path(name, "model.tnet");
+    let again = "thumbnet compile MODEL.onnx --calibration trainer/data/mnist --out MODEL.tnet";
+    fs::read(&path).with_context(|| format!("{} cannot be read; `{again}` makes it", path.display()))
+}
+
+/// The core's logits for these images, on all processors, in the order of the images.
+pub fn core_logits(model: &Model<'_>, images: &Dataset) -> Vec<Vec<i32>> {
+    in_parallel(images.len(), |range| {
+        let mut arena = vec![0; model.arena_len()];
+        let mut network = Network::new(model, &mut arena).expect("the arena has the model's length");
+        let mut logits = |image| {
+            let prediction = network.classify(images.image(image)).expect("the image has the model's size");
+            prediction.logits().iter().collect()
+        };
+        range.map(&mut logits).collect()
+    })
+}
+
+/// Splits `0..count` among the processors and joins what `work` returns for each part, in order.
+pub fn in_parallel<T: Send>(count: usize, work: impl Fn(std::ops::Range<usize>) -> Vec<T> + Sync) -> Vec<T> {
+    let part = count.div_ceil(thread::available_parallelism().map_or(1, usize::from)).max(1);
+    thread::scope(|scope| {
+        let work = &work;
+        let parts: Vec<_> =
+            (0..count).step_by(part).map(|start| scope.spawn(move || work(start..count.min(start + part)))).collect();
+        parts.into_iter().flat_map(|part| part.join().expect("a part of the work panicked")).collect()
+    })
+}
+
+/// The class with the largest logit, the first one where several are equal.
+pub fn class<T: PartialOrd + Copy>(logits: &[T]) -> usize {
+    let better = |best: usize, class: usize| if logits[class] > logits[best] { class } else { best };
+    (0..logits.len()).fold(0, better)
+}

@@ -1,0 +1,101 @@
+//! Random layer stacks: the core equals the reference, with every operator, window, pool and activation.
+
+use host_tests::rng::Rng;
+use host_tests::{random, reference};
+use inference_core::format::{Activation, Op};
+use inference_core::{Model, Network, Step};
+
+/// Networks that CI tries.
+const NETWORKS: u64 = 2_000;
+
+#[test]
+fn core_equals_reference() {
+    for seed in 0..NETWORKS {
+        let bytes = random::model(seed);
+        let model = Model::parse(&bytes).unwrap_or_else(|error| panic!("network {seed}: {error}"));
+        // Old bytes in the arena must not matter.
+        let mut arena = vec![0xa5; model.arena_len()];
+        let mut network = Network::new(&model, &mut arena).unwrap();
+        for (index, image) in images(&model, seed).iter().enumerate() {
+            let core: Vec<i32> = network.classify(image).unwrap().logits().iter().collect();
+            let wanted = reference::logits(&model, image);
+            assert_eq!(core, wanted, "network {seed}, image {index}: {:?}", model.layers().collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn rows_pushed_one_by_one_equal_whole_images() {
+    for seed in 0..NETWORKS / 4 {
+        let bytes = random::model(seed);
+        let model = Model::parse(&bytes).unwrap_or_else(|error| panic!("network {seed}: {error}"));
+        let (mut arena, mut other_arena) = (vec![0; model.arena_len()], vec![0xff; model.arena_len()]);
+        let mut whole = Network::new(&model, &mut arena).unwrap();
+        let mut by_rows = Network::new(&model, &mut other_arena).unwrap();
+        for image in images(&model, seed) {
+            by_rows.reset();
+            for row in image.chunks_exact(model.input_row_len()) {
+                by_rows.push_row(row).unwrap();
+                while by_rows.step() == Step::Worked {}
+            }
+            let wanted: Vec<i32> = whole.classify(&image).unwrap().logits().iter().collect();
+            let found: Vec<i32> = by_rows.finish().unwrap().logits().iter().collect();
+            assert_eq!(found, wanted, "network {seed}");
+        }
+    }
+}
+
+/// The networks above are worth little if the generator forgets an operator or makes outputs constant.
+#[test]
+fn generator_covers_the_format() {
+    let mut seen = Vec::new();
+    let (mut telling, mut tried) = (0, 0);
+    for seed in 0..NETWORKS {
+        let bytes = random::model(seed);
+        let model = Model::parse(&bytes).unwrap();
+        for layer in model.layers() {
+            let window = layer.window;
+            seen.push(format!("{:?}", layer.op));
+            seen.push(format!("{:?}", layer.activation));
+            seen.push(format!("pool {} stride {}", layer.pool.size, layer.pool.stride));
+            if window.pad_left != window.pad_right || window.pad_top != window.pad_bottom {
+                seen.push("asymmetric padding".into());
+            }
+            if layer.op == Op::Conv && layer.input_zero_point != 0 && window.pad_left > 0 {
+                seen.push("padding reads as a zero point".into());
+            }
+            if layer.activation == Activation::Clamp && layer.low > 0 {
+                seen.push("low".into());
+            }
+        }
+        let logits: Vec<_> = images(&model, seed).iter().map(|image| reference::logits(&model, image)).collect();
+        telling += u64::from(logits.iter().any(|other| *other != logits[0]));
+        tried += 1;
+    }
+    let wanted = [
+        "Conv",
+        "DepthwiseConv",
+        "Dense",
+        "GlobalAveragePool",
+        "Clamp",
+        "Table",
+        "Logits",
+        "pool 2 stride 1",
+        "pool 2 stride 2",
+        "pool 3 stride 2",
+        "asymmetric padding",
+        "padding reads as a zero point",
+        "low",
+    ];
+    for what in wanted {
+        assert!(seen.iter().any(|seen| seen == what), "no network has: {what}");
+    }
+    assert!(telling * 10 > tried * 6, "only {telling} of {tried} networks answer different images differently");
+}
+
+/// All black, all white, and noise.
+fn images(model: &Model<'_>, seed: u64) -> Vec<Vec<u8>> {
+    let len = model.input_row_len() * usize::from(model.input().height);
+    let mut rng = Rng::new(!seed);
+    vec![vec![0; len], vec![255; len], rng.bytes(len), rng.bytes(len)]
+}

@@ -1,0 +1,172 @@
+//! What a host asks and what a board answers. Variants are append-only: postcard numbers them in order.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::reader::FrameError;
+
+/// Most logits in a [`Prediction`].
+pub const MAX_CLASSES: usize = 64;
+/// Most bytes of a board's, core's or model's name.
+pub const MAX_NAME: usize = 48;
+
+/// Bytes of the largest request without its pixels: variant, row or runs, length of the pixels.
+pub(crate) const REQUEST_HEAD_LEN: usize = 1 + VARINT_U16 + VARINT_U32;
+/// Bytes of the largest reply: a prediction with [`MAX_CLASSES`] logits. [`Info`] is shorter.
+pub(crate) const REPLY_MESSAGE_LEN: usize = 1 + 1 + (1 + VARINT_U64) + VARINT_U32 + MAX_CLASSES * VARINT_U32;
+
+/// Most bytes that postcard needs for an integer.
+const VARINT_U16: usize = 3;
+const VARINT_U32: usize = 5;
+const VARINT_U64: usize = 10;
+
+/// What a host asks. Pixels are rows from the top, channel fastest, one byte each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Request<'a> {
+    /// What the board is and which model it runs: [`Reply::Info`].
+    Info,
+    /// Classify a whole image: [`Reply::Prediction`].
+    Classify {
+        /// `height * width * channels` bytes.
+        pixels: &'a [u8],
+    },
+    /// The next row of an image: [`Reply::RowAccepted`], after the last one [`Reply::Prediction`].
+    ClassifyRow {
+        /// Counted from 0, which begins a new image.
+        row: u16,
+        /// `width * channels` bytes.
+        pixels: &'a [u8],
+    },
+    /// Classify an image several times: [`Reply::Benchmark`].
+    Benchmark {
+        /// How often, at least once.
+        runs: u16,
+        /// `height * width * channels` bytes.
+        pixels: &'a [u8],
+    },
+}
+
+/// What a board answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+// A prediction is large, but a reply is written out at once and never stored.
+#[allow(clippy::large_enum_variant)]
+pub enum Reply<'a> {
+    /// The answer to [`Request::Info`].
+    Info(#[serde(borrow)] Info<'a>),
+    /// The answer to [`Request::Classify`] and to the last [`Request::ClassifyRow`].
+    Prediction(Prediction),
+    /// The row was taken; the next one may come.
+    RowAccepted {
+        /// The row, counted from 0.
+        row: u16,
+    },
+    /// The answer to [`Request::Benchmark`].
+    Benchmark(Benchmark),
+    /// Nothing was done.
+    Error(ErrorCode),
+}
+
+/// What a board is and which model it runs. Names have at most [`MAX_NAME`] bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Info<'a> {
+    /// [`VERSION`](crate::VERSION) of the board.
+    pub protocol: u16,
+    /// The board's name, as in the firmware's `boards.toml`.
+    pub board: &'a str,
+    /// The processor core.
+    pub core: &'a str,
+    /// Whether the image was built for an emulator.
+    pub emulated: bool,
+    /// Ticks per second of the counter behind [`Prediction::ticks`]; `None` where there is no counter.
+    pub counter_hz: Option<u32>,
+    /// The model's name.
+    pub model: &'a str,
+    /// The checksum in the model's file: equal models have equal ones.
+    pub model_crc: u32,
+    /// Height of the model's input in pixels.
+    pub height: u16,
+    /// Width of the model's input in pixels.
+    pub width: u16,
+    /// Bytes of a pixel.
+    pub channels: u16,
+    /// Number of logits.
+    pub classes: u16,
+    /// Bytes of memory that the network works in.
+    pub arena_bytes: u32,
+    /// Bytes of the model in flash.
+    pub model_bytes: u32,
+    /// Bytes of the whole image in flash: program, model, initial values.
+    pub flash_bytes: u32,
+}
+
+/// What the network saw in an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Prediction {
+    /// The most likely class; the first one where several are equal.
+    pub class: u8,
+    /// Counter ticks spent in the network, transport left out; see [`Info::counter_hz`].
+    pub ticks: Option<u64>,
+    /// The accumulators of the last layer, in the order of the classes.
+    pub logits: heapless::Vec<i32, MAX_CLASSES>,
+}
+
+/// How long the network took, in counter ticks; see [`Info::counter_hz`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Benchmark {
+    /// How often the image was classified.
+    pub runs: u16,
+    /// Ticks of the fastest run.
+    pub fastest: u64,
+    /// Ticks of the slowest run.
+    pub slowest: u64,
+    /// Ticks of all runs.
+    pub total: u64,
+}
+
+/// Why a board did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// The frame could not be read. Its sequence number is unknown: the reply's is [`UNREADABLE`](crate::UNREADABLE).
+    Frame(FrameError),
+    /// The frame arrived whole, but its message is none that this version knows.
+    UnknownMessage,
+    /// The image or row has another size than the model's input.
+    WrongLength {
+        /// Bytes that the model takes.
+        expected: u32,
+    },
+    /// A row came out of turn. Row 0 may always come.
+    WrongRow {
+        /// The row that would be next.
+        expected: u16,
+    },
+    /// A benchmark of no runs.
+    NoRuns,
+    /// The board has no counter.
+    NoCounter,
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frame(error) => error.fmt(f),
+            Self::UnknownMessage => write!(f, "a message of another protocol version than {}", crate::VERSION),
+            Self::WrongLength { expected } => write!(f, "the model takes {expected} bytes at a time"),
+            Self::WrongRow { expected } => write!(f, "row {expected} should come next"),
+            Self::NoRuns => write!(f, "a benchmark needs at least one run"),
+            Self::NoCounter => write!(f, "the board has no counter"),
+        }
+    }
+}
+
+impl core::error::Error for ErrorCode {}

@@ -1,0 +1,190 @@
+//! Whatever happens to the bytes of a frame, the reader never gives out another message.
+
+use proptest::prelude::*;
+use protocol::{
+    Benchmark, ErrorCode, FrameError, FrameReader, Info, MAX_CLASSES, MAX_NAME, Prediction, REPLY_LEN, Reply, Request,
+    decode, encode, frame_len, request_len,
+};
+
+const PIXELS: usize = 784;
+const READER_LEN: usize = request_len(PIXELS);
+
+/// A frame's sequence number and message, or why there is none.
+type Read = Result<(u8, Vec<u8>), FrameError>;
+
+fn read_all<const N: usize>(reader: &mut FrameReader<N>, bytes: &[u8]) -> Vec<Read> {
+    let own = |frame: protocol::Frame<'_>| (frame.sequence, frame.message.to_vec());
+    bytes.iter().filter_map(|&byte| reader.push(byte).map(|frame| frame.map(own))).collect()
+}
+
+fn frame(sequence: u8, request: &Request<'_>) -> Vec<u8> {
+    let mut buffer = vec![0; frame_len(PIXELS + 16)];
+    encode(sequence, request, &mut buffer).unwrap().to_vec()
+}
+
+fn check_request(sequence: u8, request: &Request<'_>) {
+    let bytes = frame(sequence, request);
+    assert_eq!((bytes[0], bytes[bytes.len() - 1]), (0, 0));
+    assert!(!bytes[1..bytes.len() - 1].contains(&0), "a zero inside {bytes:?}");
+    let read = read_all(&mut FrameReader::<READER_LEN>::new(), &bytes);
+    let [Ok((found, message))] = &read[..] else { panic!("{request:?} came out as {read:?}") };
+    assert_eq!((*found, decode(message)), (sequence, Ok(*request)));
+}
+
+fn check_reply(reply: &Reply<'_>) {
+    let mut buffer = [0; REPLY_LEN];
+    let bytes = encode(3, reply, &mut buffer).unwrap();
+    let read = read_all(&mut FrameReader::<REPLY_LEN>::new(), bytes);
+    let [Ok((3, message))] = &read[..] else { panic!("{reply:?} came out as {read:?}") };
+    assert_eq!(decode(message).as_ref(), Ok(reply));
+}
+
+#[test]
+fn every_request_comes_back() {
+    // Lengths around COBS's run of 254 bytes, with and without zeros.
+    for len in [0, 1, 2, 247, 248, 249, 250, 251, 252, 253, 254, 255, 256, 507, 508, 509, 783, 784] {
+        for modulus in [1, 2, 251, 256] {
+            let mut pixels: Vec<u8> = (0..len).map(|index| (index % modulus) as u8).collect();
+            check_request(1, &Request::Classify { pixels: &pixels });
+            pixels.iter_mut().for_each(|pixel| *pixel |= 1);
+            check_request(255, &Request::Classify { pixels: &pixels });
+            check_request(0, &Request::ClassifyRow { row: 65535, pixels: &pixels });
+            check_request(9, &Request::Benchmark { runs: 1000, pixels: &pixels });
+        }
+    }
+    check_request(77, &Request::Info);
+}
+
+#[test]
+fn the_largest_replies_fit() {
+    let name = "n".repeat(MAX_NAME);
+    check_reply(&Reply::Info(Info {
+        protocol: u16::MAX,
+        board: &name,
+        core: &name,
+        emulated: true,
+        counter_hz: Some(u32::MAX),
+        model: &name,
+        model_crc: u32::MAX,
+        height: u16::MAX,
+        width: u16::MAX,
+        channels: u16::MAX,
+        classes: u16::MAX,
+        arena_bytes: u32::MAX,
+        model_bytes: u32::MAX,
+        flash_bytes: u32::MAX,
+    }));
+    let logits = (0..MAX_CLASSES).map(|class| if class % 2 == 0 { i32::MIN } else { i32::MAX }).collect();
+    check_reply(&Reply::Prediction(Prediction { class: 255, ticks: Some(u64::MAX), logits }));
+    check_reply(&Reply::Benchmark(Benchmark { runs: 65535, fastest: u64::MAX, slowest: u64::MAX, total: u64::MAX }));
+    check_reply(&Reply::RowAccepted { row: 65535 });
+    check_reply(&Reply::Error(ErrorCode::WrongLength { expected: u32::MAX }));
+    check_reply(&Reply::Error(ErrorCode::Frame(FrameError::TooLong)));
+}
+
+#[test]
+fn the_largest_request_fills_the_reader_and_one_more_byte_is_too_long() {
+    let pixels = [0; PIXELS + 1];
+    let fits = frame(1, &Request::Benchmark { runs: u16::MAX, pixels: &pixels[..PIXELS] });
+    let read = read_all(&mut FrameReader::<READER_LEN>::new(), &fits);
+    assert!(matches!(read[..], [Ok(_)]), "{read:?}");
+    // Three bytes of runs and two of length are what these have; the reader allows for five of length.
+    let read = read_all(&mut FrameReader::<{ READER_LEN - 4 }>::new(), &fits);
+    assert_eq!(read, [Err(FrameError::TooLong)]);
+}
+
+#[test]
+fn a_buffer_that_is_too_small_is_an_error() {
+    let request = Request::Classify { pixels: &[1; 300] };
+    let needed = frame(1, &request).len();
+    let mut buffer = vec![0; needed];
+    assert!(encode(1, &request, &mut buffer).is_ok());
+    for len in 0..needed {
+        assert!(encode(1, &request, &mut buffer[..len]).is_err(), "{len} of {needed} bytes");
+    }
+}
+
+/// A request with runs, zeros and full COBS runs in it.
+fn sample() -> Vec<u8> {
+    let pixels: Vec<u8> = (0..PIXELS).map(|index| if index < 400 { 1 + (index % 255) as u8 } else { 0 }).collect();
+    frame(5, &Request::Classify { pixels: &pixels })
+}
+
+#[test]
+fn every_truncation_is_an_error_and_the_next_frame_is_read() {
+    let (cut, good) = (sample(), frame(6, &Request::Info));
+    for len in 2..cut.len() - 1 {
+        let mut reader = FrameReader::<READER_LEN>::new();
+        let bytes: Vec<u8> = cut[..len].iter().chain(&good).copied().collect();
+        let read = read_all(&mut reader, &bytes);
+        assert!(matches!(&read[..], [Err(_), Ok((6, _))]), "cut to {len} bytes: {read:?}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_an_error_and_the_next_frame_is_read() {
+    let (sample, good) = (sample(), frame(6, &Request::Info));
+    for position in 0..sample.len() {
+        for bit in 0..8 {
+            let mut bytes = sample.clone();
+            bytes[position] ^= 1 << bit;
+            bytes.extend(&good);
+            let mut reader = FrameReader::<READER_LEN>::new();
+            let mut read = read_all(&mut reader, &bytes);
+            let last = read.pop();
+            assert!(matches!(last, Some(Ok((6, _)))), "byte {position} bit {bit}: {last:?}");
+            assert!(!read.is_empty() && read.iter().all(Result::is_err), "byte {position} bit {bit}: {read:?}");
+        }
+    }
+}
+
+#[test]
+fn a_flood_without_a_delimiter_is_one_error() {
+    let mut reader = FrameReader::<READER_LEN>::new();
+    assert_eq!(read_all(&mut reader, &vec![0x41; 1 << 20]), []);
+    let read = read_all(&mut reader, &frame(6, &Request::Info));
+    assert!(matches!(&read[..], [Err(FrameError::TooLong), Ok((6, _))]), "{read:?}");
+}
+
+#[test]
+fn delimiters_alone_are_no_frame() {
+    assert_eq!(read_all(&mut FrameReader::<READER_LEN>::new(), &[0; 1000]), []);
+}
+
+#[test]
+fn bytes_after_a_message_are_refused() {
+    let mut reader = FrameReader::<READER_LEN>::new();
+    let mut buffer = [0; 64];
+    let bytes = encode(1, &(Request::Info, 0u8), &mut buffer).unwrap();
+    let read = read_all(&mut reader, bytes);
+    let [Ok((1, message))] = &read[..] else { panic!("{read:?}") };
+    assert_eq!(decode::<Request<'_>>(message), Err(ErrorCode::UnknownMessage));
+}
+
+proptest! {
+    #[test]
+    fn any_request_comes_back(
+        sequence: u8,
+        row: u16,
+        whole: bool,
+        pixels in prop::collection::vec(prop_oneof![Just(0u8), any::<u8>()], 0..=PIXELS),
+    ) {
+        let pixels = &pixels[..];
+        check_request(sequence, &if whole { Request::Classify { pixels } } else { Request::ClassifyRow { row, pixels } });
+    }
+
+    #[test]
+    fn garbage_is_survived(garbage in prop::collection::vec(prop_oneof![1 => Just(0u8), 9 => any::<u8>()], 0..2000)) {
+        let mut reader = FrameReader::<READER_LEN>::new();
+        let read = read_all(&mut reader, &garbage);
+        prop_assert!(read.iter().all(Result::is_err), "garbage was read as {:?}", read);
+        let read = read_all(&mut reader, &frame(6, &Request::Info));
+        prop_assert!(matches!(read.last(), Some(Ok((6, _)))), "{:?}", read);
+    }
+
+    #[test]
+    fn any_message_bytes_decode_or_are_refused(message in prop::collection::vec(any::<u8>(), 0..100)) {
+        let _ = decode::<Request<'_>>(&message);
+        let _ = decode::<Reply<'_>>(&message);
+    }
+}

@@ -1,0 +1,99 @@
+//! `card.json`: how a model came to be and how good it is.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::augment::Augment;
+use crate::checkpoint::RunId;
+use crate::files;
+use crate::history::EpochRecord;
+use crate::spec::{NetworkSpec, Schedule};
+
+/// File name in a model's directory.
+pub const FILE: &str = "card.json";
+
+/// Burn's version, which Cargo.toml pins.
+pub const BURN_VERSION: &str = "0.22.1";
+
+/// How a model came to be and how good it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Card {
+    /// Network, seed, epochs, optimizers, batch size, backend and data.
+    #[serde(flatten)]
+    pub run: RunId,
+    /// All parameters, running statistics included.
+    pub params: usize,
+    /// Multiply-accumulates for one image.
+    pub macs: usize,
+    /// Step size at the start.
+    pub learning_rate: f64,
+    /// How it went on.
+    pub schedule: Schedule,
+    /// Random changes to the training images.
+    pub augment: Option<Augment>,
+    /// Which images `val_loss` and `val_accuracy` were measured on.
+    pub validation: String,
+    /// How many these are.
+    pub validation_images: usize,
+    /// Measured during and after the last epoch.
+    pub last_epoch: EpochRecord,
+    /// Images of the final measurement.
+    pub test_images: usize,
+    /// Cross-entropy of the float network on the test images.
+    pub test_loss: f64,
+    /// Share of the test images that the float network recognizes.
+    pub test_accuracy: f64,
+    /// Largest difference of a logit between Burn and tract on the exported file.
+    pub onnx_difference: f64,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// Burn's version.
+    pub burn: String,
+    /// Commit of the trainer's sources, `+` where they had been changed since.
+    pub commit: Option<String>,
+    /// When the training ended (UTC).
+    pub date: String,
+}
+
+impl Card {
+    /// Reads a card; `None` where there is no readable one.
+    pub fn load(dir: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(dir.join(FILE)).ok()?).ok()
+    }
+
+    /// Writes the card whole or not at all.
+    pub fn save(&self, dir: &Path) -> std::io::Result<()> {
+        let mut json = serde_json::to_vec_pretty(self)?;
+        json.push(b'\n');
+        files::replace(&dir.join(FILE), &json)
+    }
+}
+
+/// What the validation images of `spec` are, in words.
+pub fn validation_words(spec: &NetworkSpec) -> String {
+    match spec.validation {
+        0 => "the test images, as in the notebook".to_string(),
+        held_out => format!("the last {held_out} training images, held out"),
+    }
+}
+
+/// Now, as `2026-01-31T12:00:00Z`.
+pub fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+/// The commit of the source tree this program was built from, if it still lies in a git checkout.
+pub fn commit() -> Option<String> {
+    let git = |args: &[&str]| {
+        let output = Command::new("git").args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
+    };
+    let mut commit = git(&["rev-parse", "HEAD"])?;
+    if !git(&["status", "--porcelain", "--untracked-files=no", "--", ".", "../dataset"])?.is_empty() {
+        commit.push('+');
+    }
+    Some(commit)
+}

@@ -1,0 +1,247 @@
+//! Training: epochs, checkpoints, and what is written at the end.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use burn::module::Module;
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::Device;
+
+use crate::backend::Backend;
+use crate::card::{self, Card};
+use crate::checkpoint::{self, RunId, State};
+use crate::data::{self, Data};
+use crate::evaluate::{self, evaluate};
+use crate::history::{self, EpochRecord};
+use crate::layers::totals;
+use crate::network::Network;
+use crate::report::Report;
+use crate::rng::Rng;
+use crate::spec::{NetworkSpec, Schedule};
+use crate::{export, plot};
+
+/// Images on which the exported file is compared with the network.
+const EXPORT_CHECK_IMAGES: usize = 200;
+
+/// Keeps the backend's random stream (dropout) apart from the others of the same seed.
+const DROPOUT: u64 = 4;
+
+/// How to run a training.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// All random choices follow from it.
+    pub seed: u64,
+    /// What does the arithmetic.
+    pub backend: Backend,
+    /// Where the model and its checkpoints go.
+    pub out: PathBuf,
+    /// Go on from the last checkpoint.
+    pub resume: bool,
+}
+
+/// How a training ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// All epochs are done and the model is written.
+    Finished(Box<Card>),
+    /// `--resume` on a training that had ended before.
+    AlreadyDone(Box<Card>),
+    /// Stopped after a step; this many epochs are kept.
+    Interrupted {
+        /// Whole epochs.
+        epochs: usize,
+    },
+}
+
+/// Trains `spec` on `data` until all epochs are done or `stop` says so (asked after every step), and writes to
+/// `options.out`: `history.csv` and a checkpoint after every epoch; `model.onnx`, `card.json` and the plots at the end.
+pub fn train(
+    spec: &NetworkSpec,
+    data: &Data,
+    options: &Options,
+    report: &Report,
+    stop: &dyn Fn() -> bool,
+) -> Result<Outcome> {
+    let out = &options.out;
+    let device = options.backend.device()?;
+    let run = run_id(spec, data, options);
+    std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
+    if options.resume {
+        if let Some(card) = Card::load(out).filter(|card| card.run == run) {
+            return Ok(Outcome::AlreadyDone(Box::new(card)));
+        }
+    } else {
+        checkpoint::clear(out)?;
+    }
+    // A card of another training would no longer tell the truth about what lies beside it.
+    match std::fs::remove_file(out.join(card::FILE)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+
+    let training_device = device.clone().autodiff();
+    let network = Network::new(spec, options.seed, &training_device)?;
+    let loaded = match options.resume {
+        true => checkpoint::load(out, &run, network.clone(), |epoch| stage(spec, epoch.saturating_sub(1)).start())?,
+        false => None,
+    };
+    let resumed = loaded.is_some();
+    let (state, network, optimizer) = loaded.unwrap_or_else(|| {
+        let state = State { run, history: Vec::new(), seconds: 0.0 };
+        (state, network, stage(spec, 0).start())
+    });
+    report.start(spec, state.history.len(), resumed);
+    let mut training = Training { spec, data, seed: options.seed, device: training_device, network, optimizer };
+    let mut state = state;
+    while state.history.len() < spec.total_epochs() {
+        let started = Instant::now();
+        let epoch = state.history.len();
+        if epoch > 0 && epoch.is_multiple_of(spec.epochs) {
+            // The next optimizer begins with the weights as they are and nothing remembered.
+            training.optimizer = stage(spec, epoch).start();
+        }
+        let Some((loss, accuracy)) = training.epoch(epoch, report, stop)? else {
+            return Ok(Outcome::Interrupted { epochs: epoch });
+        };
+        let score = evaluate(&training.network.valid(), data.validation(), &device).map_err(failed)?;
+        let (val_loss, val_accuracy) = (score.loss, score.accuracy());
+        let record = EpochRecord { epoch: epoch + 1, loss, accuracy, val_loss, val_accuracy };
+        state.history.push(record);
+        state.seconds += started.elapsed().as_secs_f64();
+        checkpoint::save(out, &state, &training.network, &training.optimizer)?;
+        history::save(&state.history, &out.join("history.csv"))?;
+        report.epoch(&record, spec.total_epochs(), started.elapsed());
+    }
+    let card = finish(spec, data, options, &training.network.valid(), state, &device)?;
+    checkpoint::clear(out)?;
+    Ok(Outcome::Finished(Box::new(card)))
+}
+
+/// The optimizer of `epoch`, counted from 0.
+fn stage(spec: &NetworkSpec, epoch: usize) -> crate::optimizer::OptimizerKind {
+    spec.optimizer[(epoch / spec.epochs).min(spec.optimizer.len() - 1)]
+}
+
+fn run_id(spec: &NetworkSpec, data: &Data, options: &Options) -> RunId {
+    RunId {
+        network: spec.name.clone(),
+        seed: options.seed,
+        epochs: spec.epochs,
+        optimizers: spec.optimizer.clone(),
+        batch: spec.batch,
+        backend: options.backend,
+        data: data.source.clone(),
+        train_images: data.train.len(),
+    }
+}
+
+struct Training<'a> {
+    spec: &'a NetworkSpec,
+    data: &'a Data,
+    seed: u64,
+    /// With autodiff.
+    device: Device,
+    network: Network,
+    optimizer: ModuleOptimizer,
+}
+
+impl Training<'_> {
+    /// One pass over the training images in an order of its own; returns the mean loss and the accuracy on the way,
+    /// or `None` if it was told to stop. All that is random in it follows from the seed and the epoch.
+    fn epoch(&mut self, epoch: usize, report: &Report, stop: &dyn Fn() -> bool) -> Result<Option<(f64, f64)>> {
+        let set = &self.data.train;
+        let order = data::epoch_order(set.len(), self.seed, epoch);
+        self.device.seed(Rng::new(&[self.seed, DROPOUT, epoch as u64]).next_u64());
+        let steps = order.len().div_ceil(self.spec.batch);
+        let bar = report.bar(epoch + 1, self.spec.total_epochs(), steps);
+        let (mut loss_sum, mut correct, mut seen) = (0.0, 0, 0);
+        for (step, indices) in order.chunks(self.spec.batch).enumerate() {
+            let batch = match &self.spec.augment {
+                Some(augment) => data::augmented_batch(set, indices, augment, [self.seed, epoch as u64], &self.device),
+                None => data::batch(set, indices.iter().copied(), &self.device),
+            };
+            let result = evaluate::forward(&self.network, &batch).map_err(failed)?;
+            let loss = evaluate::scalar(&result.loss).map_err(failed)?;
+            if !loss.is_finite() {
+                bail!(
+                    "the loss is {loss} in epoch {}, step {} of {steps}: the training has diverged; \
+                     try a smaller learning_rate in networks.toml or another --seed",
+                    epoch + 1,
+                    step + 1
+                );
+            }
+            let gradients = GradientsParams::from_grads(result.loss.backward(), &self.network);
+            let rate = self.rate(epoch, step, steps);
+            self.network = self.optimizer.step(rate, self.network.clone(), gradients);
+            let right = indices.iter().zip(&result.answers);
+            correct += right.filter(|&(&image, &answer)| usize::from(set.label(image)) == answer).count();
+            seen += indices.len();
+            loss_sum += loss * indices.len() as f64;
+            bar.step(loss_sum / seen as f64, correct as f64 / seen as f64);
+            if stop() {
+                return Ok(None);
+            }
+        }
+        Ok(Some((loss_sum / seen as f64, correct as f64 / seen as f64)))
+    }
+
+    /// The step size at `step` of `epoch`, both counted from 0.
+    fn rate(&self, epoch: usize, step: usize, steps: usize) -> f64 {
+        let kind = stage(self.spec, epoch);
+        let iteration = (epoch % self.spec.epochs) * steps + step;
+        let full = self.spec.learning_rate.unwrap_or(kind.default_rate()) * kind.decay(iteration);
+        match self.spec.schedule {
+            Schedule::Constant => full,
+            Schedule::Cosine => {
+                let done = iteration as f64 / (self.spec.epochs * steps) as f64;
+                full * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+            }
+        }
+    }
+}
+
+/// Measures the trained network, exports it and writes card and plots.
+fn finish(
+    spec: &NetworkSpec,
+    data: &Data,
+    options: &Options,
+    network: &Network,
+    state: State,
+    device: &Device,
+) -> Result<Card> {
+    let out = &options.out;
+    let score = evaluate(network, &data.test, device).map_err(failed)?;
+    let onnx_difference = export::export(network, &data.test, EXPORT_CHECK_IMAGES, device, &out.join("model.onnx"))?;
+    plot::curves(&state.history, &spec.name, out)?;
+    plot::confusion(&score.confusion, &spec.name, out)?;
+    let sums = totals(&spec.layers()?);
+    let Some(&last_epoch) = state.history.last() else {
+        bail!("no epoch was trained");
+    };
+    let card = Card {
+        run: state.run,
+        params: sums.params,
+        macs: sums.macs,
+        learning_rate: spec.learning_rate.unwrap_or(stage(spec, 0).default_rate()),
+        schedule: spec.schedule,
+        augment: spec.augment,
+        validation: card::validation_words(spec),
+        validation_images: data.validation().len(),
+        last_epoch,
+        test_images: score.images,
+        test_loss: score.loss,
+        test_accuracy: score.accuracy(),
+        onnx_difference,
+        seconds: (state.seconds * 10.0).round() / 10.0,
+        burn: card::BURN_VERSION.to_string(),
+        commit: card::commit(),
+        date: card::now(),
+    };
+    card.save(out)?;
+    Ok(card)
+}
+
+fn failed(error: burn::tensor::ExecutionError) -> anyhow::Error {
+    anyhow::anyhow!("the backend failed: {error:?}")
+}

@@ -1,0 +1,137 @@
+//! Installs what the other commands need, where it is missing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::shell::{command, output, root, run, target, works};
+
+/// The version of ONNX Runtime that host-tests load; `ort`'s `api-22` asks for 1.22 or later.
+const ONNX_RUNTIME: &str = "1.23.2";
+/// The Python that the wheel is for. Any does: only the library in the wheel is used.
+const WHEEL_PYTHON: &str = "3.12";
+/// The smallest core that the library is for; no board in `boards.toml` needs to have it.
+const SMALLEST_TARGET: &str = "thumbv6m-none-eabi";
+
+/// Everything.
+pub fn all() -> Result<()> {
+    rust_targets()?;
+    qemu()?;
+    onnx_runtime()?;
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Boards {
+    board: Vec<Board>,
+}
+
+#[derive(Deserialize)]
+struct Board {
+    target: String,
+}
+
+/// Rust's targets for all boards.
+pub fn rust_targets() -> Result<()> {
+    let table = root().join("firmware/boards.toml");
+    let text = fs::read_to_string(&table).with_context(|| format!("reading {}", table.display()))?;
+    let boards: Boards = toml::from_str(&text).with_context(|| format!("in {}", table.display()))?;
+    let mut targets: BTreeSet<_> = boards.board.into_iter().map(|board| board.target).collect();
+    targets.insert(SMALLEST_TARGET.into());
+    if !works("rustup", &["--version"])? {
+        // A Rust from a distribution may have the targets all the same.
+        let sysroot = output(&mut command("rustc", &["--print", "sysroot"]))?;
+        let libraries = Path::new(sysroot.trim()).join("lib/rustlib");
+        let missing: Vec<_> = targets.into_iter().filter(|target| !libraries.join(target).exists()).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        bail!(
+            "rustup is not installed and Rust lacks {}: install rustup, then `rustup target add {}`",
+            missing.join(", "),
+            missing.join(" ")
+        );
+    }
+    let installed = output(&mut command("rustup", &["target", "list", "--installed"]))?;
+    for target in targets.iter().filter(|target| !installed.lines().any(|line| line == *target)) {
+        let add = ["target", "add", target];
+        run(&mut command("rustup", &add)).with_context(|| format!("type `rustup {}`", add.join(" ")))?;
+    }
+    Ok(())
+}
+
+/// QEMU for ARM system boards.
+pub fn qemu() -> Result<()> {
+    if works("qemu-system-arm", &["--version"])? {
+        return Ok(());
+    }
+    if works("apt-get", &["--version"])? {
+        let root = output(&mut command("id", &["-u"]))?.trim() == "0";
+        if !root && !works("sudo", &["-n", "true"])? {
+            bail!("QEMU is missing: type `sudo apt-get install qemu-system-arm`");
+        }
+        eprintln!("installing qemu-system-arm");
+        for step in [&["update", "-qq"][..], &["install", "-y", "-qq", "--no-install-recommends", "qemu-system-arm"]] {
+            let mut apt =
+                if root { command("apt-get", step) } else { command("sudo", &[&["-n", "apt-get"], step].concat()) };
+            run(apt.env("DEBIAN_FRONTEND", "noninteractive"))
+                .context("QEMU is missing: type `sudo apt-get update && sudo apt-get install qemu-system-arm`")?;
+        }
+        return Ok(());
+    }
+    let others = [
+        ("dnf", "sudo dnf install qemu-system-arm"),
+        ("pacman", "sudo pacman -S qemu-system-arm"),
+        ("zypper", "sudo zypper install qemu-arm"),
+        ("brew", "brew install qemu"),
+    ];
+    for (manager, install) in others {
+        if works(manager, &["--version"])? {
+            bail!("QEMU is missing: type `{install}`");
+        }
+    }
+    bail!("QEMU is missing: install a package that has the program `qemu-system-arm`");
+}
+
+/// ONNX Runtime's library, out of its PyPI wheel; returns its path, the value for `ORT_DYLIB_PATH`.
+pub fn onnx_runtime() -> Result<PathBuf> {
+    let directory = target().join("onnxruntime");
+    if let Some(library) = file_in(&directory, is_library) {
+        return Ok(library);
+    }
+    let again = "type `cargo xtask setup` to try again, or set ORT_DYLIB_PATH to a libonnxruntime that you have";
+    fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;
+    if !works("python3", &["-m", "pip", "--version"])? {
+        bail!("Python's pip is missing: type `sudo apt-get install python3-pip` (or your system's like)");
+    }
+    eprintln!("fetching onnxruntime {ONNX_RUNTIME}");
+    let package = format!("onnxruntime=={ONNX_RUNTIME}");
+    let to = directory.to_str().context("the build directory's name is not UTF-8")?;
+    let options = ["--no-deps", "--only-binary=:all:", "--python-version", WHEEL_PYTHON, "-q", "-d", to];
+    let download = [&["-m", "pip", "download", package.as_str()], &options[..]].concat();
+    run(&mut command("python3", &download)).context(again)?;
+    let wheel = file_in(&directory, |name| name.ends_with(".whl"));
+    let wheel = wheel.with_context(|| format!("pip left no wheel in {to}; {again}"))?;
+    let unpacked = directory.join("wheel");
+    let unzip = ["-m", "zipfile", "-e", wheel.to_str().unwrap_or_default(), unpacked.to_str().unwrap_or_default()];
+    run(&mut command("python3", &unzip)).context(again)?;
+    let inside = file_in(&unpacked.join("onnxruntime/capi"), is_library);
+    let inside = inside.with_context(|| format!("{} holds no library; {again}", wheel.display()))?;
+    // Only a whole library gets its final place: a setup that was cut short starts over.
+    let library = directory.join(inside.file_name().unwrap_or_default());
+    fs::rename(&inside, &library).with_context(|| format!("making {}", library.display()))?;
+    fs::remove_dir_all(&unpacked).and_then(|()| fs::remove_file(&wheel)).context("tidying up after pip")?;
+    Ok(library)
+}
+
+fn is_library(name: &str) -> bool {
+    name.starts_with("libonnxruntime.") || name == "onnxruntime.dll"
+}
+
+fn file_in(directory: &Path, wanted: impl Fn(&str) -> bool) -> Option<PathBuf> {
+    let files = fs::read_dir(directory).ok()?.flatten();
+    files.map(|file| file.path()).find(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(&wanted))
+}
