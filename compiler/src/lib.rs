@@ -15,6 +15,7 @@
 //! [`quantize`] turns it into integers; [`overflow`] proves the accumulators; [`plan`] places the
 //! memory; [`pack`] writes the `.tnet` file and [`qdq`] the same integers as ONNX.
 
+mod algorithm;
 pub mod calibrate;
 mod compile;
 pub mod device;

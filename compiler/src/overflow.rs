@@ -23,6 +23,12 @@ pub fn prove(network: &QuantizedNetwork) -> Result<(), CompileError> {
     Ok(())
 }
 
+/// The largest size that a sum without its bias can have.
+pub fn largest_sum(layer: &QuantizedLayer) -> i64 {
+    let bounds = layer.filters().map(|filter| bounds(layer, filter, 0));
+    bounds.map(|(low, high)| high.max(-low)).max().unwrap_or(0)
+}
+
 /// The least and the greatest value that any partial sum can have: all negative products, or all
 /// positive ones, with or without the bias.
 fn bounds(layer: &QuantizedLayer, filter: &[i8], bias: i32) -> (i64, i64) {

@@ -1,22 +1,23 @@
 //! Writes the model file, as `inference_core::format` describes it.
 
-use inference_core::Model;
 use inference_core::format::{
-    self, ALIGNMENT, Activation, HEADER_LEN, Header, LAYER_LEN, Layer, NAME_LEN, Op, VERSION,
+    self, ALIGNMENT, Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, NAME_LEN, Op, VERSION,
 };
+use inference_core::{Model, winograd};
 
-use crate::plan;
 use crate::quantize::{QuantizedLayer, QuantizedNetwork, sigmoid_table};
 use crate::{CompileError, Optimize};
+use crate::{algorithm, plan};
 
 /// The bytes of the `.tnet` file, checked by the core that will run it.
 pub fn pack(network: &QuantizedNetwork, name: &str, optimize: Optimize) -> Result<Vec<u8>, CompileError> {
     let mut layers: Vec<Layer> = network.layers.iter().map(QuantizedLayer::record).collect();
+    algorithm::choose(network, &mut layers, optimize);
     let arena = plan::plan(&mut layers, optimize);
     let mut file = vec![0; HEADER_LEN + layers.len() * LAYER_LEN];
     let mut table_offset = None;
     for (record, layer) in layers.iter_mut().zip(&network.layers) {
-        let weights = weights(layer);
+        let weights = weights(layer, record);
         record.weights_len = offset(weights.len())?;
         if !weights.is_empty() {
             record.weights_offset = section(&mut file, weights)?;
@@ -57,10 +58,13 @@ pub fn pack(network: &QuantizedNetwork, name: &str, optimize: Optimize) -> Resul
     Ok(file)
 }
 
-/// The weights as the operator's direct kernels read them.
-fn weights(layer: &QuantizedLayer) -> Vec<u8> {
+/// The weights as the kernels of the operator and the algorithm read them.
+fn weights(layer: &QuantizedLayer, record: &Layer) -> Vec<u8> {
     let (outputs, weights) = (layer.channels(), &layer.weights);
     let byte = |index: usize| weights[index] as u8;
+    if record.algorithm == Algorithm::Winograd {
+        return winograd::stored_weights(record, weights).flat_map(i16::to_le_bytes).collect();
+    }
     match layer.op {
         // [out][taps] as [taps][out].
         Op::DepthwiseConv => {

@@ -34,11 +34,13 @@ pub fn plan(layers: &mut [Layer], optimize: Optimize) -> Arena {
         Optimize::Speed | Optimize::Flash => layers.iter().map(workspace_len).max().unwrap_or(0),
     };
     take(workspace_len);
+    let mut arriving = 1;
     for layer in layers {
         layer.scratch_len = layer.min_scratch_len() as u32;
         layer.scratch_offset = take(layer.min_scratch_len());
-        layer.ring_rows = layer.min_ring_rows() as u16;
+        layer.ring_rows = layer.min_ring_rows(arriving) as u16;
         layer.ring_offset = take(layer.ring_len());
+        arriving = layer.rows_per_step();
     }
     Arena { len: end, workspace_len: workspace_len as u32 }
 }

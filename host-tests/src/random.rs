@@ -88,7 +88,7 @@ impl File {
         if layer.activation == Activation::Table {
             layer.table_offset = self.section(&table(rng));
         }
-        layer.ring_rows = rng.size(layer.min_ring_rows()..=usize::from(layer.input.height)) as u16;
+        layer.ring_rows = rng.size(layer.min_ring_rows(1)..=usize::from(layer.input.height)) as u16;
         layer.ring_offset = self.memory(layer.ring_len() as u32);
         layer.scratch_len = layer.min_scratch_len() as u32;
         layer.scratch_offset = self.memory(layer.scratch_len);

@@ -1,0 +1,68 @@
+//! Chooses how each layer's weights are stored and multiplied.
+
+use inference_core::format::{Algorithm, Layer};
+use inference_core::winograd;
+
+use crate::Optimize;
+use crate::overflow;
+use crate::quantize::QuantizedNetwork;
+
+/// Under [`Optimize::Speed`], Winograd for each convolution that it can compute exactly and that it
+/// makes faster; its weights are two to four times as large, and it needs more workspace.
+pub fn choose(network: &QuantizedNetwork, layers: &mut [Layer], optimize: Optimize) {
+    if optimize != Optimize::Speed {
+        return;
+    }
+    for (record, layer) in layers.iter_mut().zip(&network.layers) {
+        if winograd::is_eligible(record) && pays(record) && overflow::largest_sum(layer) < winograd::MAX_SUM {
+            record.algorithm = Algorithm::Winograd;
+        }
+    }
+}
+
+/// Whether Winograd takes fewer instructions, by what both take on a core with the DSP extension.
+fn pays(layer: &Layer) -> bool {
+    let points = winograd::points(layer.window.kernel_height).pow(2);
+    let quads = winograd::quads(layer);
+    let outputs = usize::from(layer.output.channels);
+    let rows = (usize::from(layer.output.height) * usize::from(layer.pool.size)).min(layer.conv_height());
+    let pairs = rows.div_ceil(winograd::TILE) * winograd::columns(layer).div_ceil(winograd::PAIR_COLUMNS);
+    // A pair of tiles: inputs transformed, then for two channels multiplied and transformed back.
+    let tiles = pairs * (points * quads * 30 + outputs.div_ceil(2) * (points * (quads * 10 + 17) + 150));
+    // 13 instructions for 16 products, and some to gather the pixels and to requantize.
+    let direct = layer.macs() as usize * 15 / 16;
+    tiles < direct
+}
+
+#[cfg(test)]
+mod tests {
+    use inference_core::format::{Op, Pool, Shape, Window};
+
+    use super::*;
+    use crate::graph::record;
+
+    fn layer(size: u16, channels: u16, kernel: u8) -> Layer {
+        let pad = kernel / 2;
+        let window = Window {
+            kernel_height: kernel,
+            kernel_width: kernel,
+            pad_top: pad,
+            pad_left: pad,
+            pad_bottom: pad,
+            pad_right: pad,
+            ..Window::UNIT
+        };
+        let shape = |channels| Shape { height: size, width: size, channels };
+        record(Op::Conv, shape(channels), shape(32), window, Pool::NONE)
+    }
+
+    #[test]
+    fn wide_layers_pay_and_a_single_channel_does_not() {
+        for kernel in [3, 5, 7] {
+            assert!(winograd::is_eligible(&layer(14, 32, kernel)) && pays(&layer(14, 32, kernel)), "{kernel}");
+            assert!(!winograd::is_eligible(&layer(14, 1, kernel)), "{kernel}");
+        }
+        assert!(!winograd::is_eligible(&layer(14, 32, 1)));
+        assert!(!winograd::is_eligible(&layer(3, 32, 3)), "too narrow for a pair of tiles");
+    }
+}
