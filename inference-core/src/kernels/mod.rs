@@ -10,6 +10,8 @@ mod arch {
     #[cfg(thumbnet_dsp)]
     mod dsp_block;
     #[cfg(thumbnet_dsp)]
+    mod dsp_tiles;
+    #[cfg(thumbnet_dsp)]
     mod dsp_winograd;
     pub mod words;
 }
@@ -114,12 +116,12 @@ impl Unit<'_> {
 
     /// Activates the accumulators of all channels of a pixel.
     #[inline]
-    pub fn activate_all<'a>(&self, accumulators: impl Iterator<Item = &'a u32>, output: &mut [u8]) {
+    pub fn activate_all(&self, accumulators: impl Iterator<Item = i32>, output: &mut [u8]) {
         let multipliers = self.parameters.multipliers.as_chunks::<4>().0;
         let scales = multipliers.iter().zip(self.parameters.shifts);
-        for ((out, (&multiplier, &shift)), &acc) in output.iter_mut().zip(scales).zip(accumulators) {
+        for ((out, (&multiplier, &shift)), acc) in output.iter_mut().zip(scales).zip(accumulators) {
             let scale = Scale { multiplier: i32::from_le_bytes(multiplier), shift };
-            *out = scale.activate(self, acc as i32);
+            *out = scale.activate(self, acc);
         }
     }
 }

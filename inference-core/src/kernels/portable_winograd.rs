@@ -1,9 +1,10 @@
 //! The portable steps of the Winograd algorithm: two 16-bit lanes in a word, in safe Rust.
 
+use super::Unit;
 use super::arch::words;
 use super::portable::Portable;
-use super::winograd::{Steps, Sums};
-use crate::winograd::{Combine, POINTS, TILE};
+use super::winograd::{Finish, Steps, Sums};
+use crate::winograd::{self, Combine, POINTS, TILE};
 
 /// Input columns under a pair of tiles, for the largest kernel.
 const MAX_COLUMNS: usize = 10;
@@ -56,6 +57,47 @@ impl Steps for Portable {
             *sums = sum;
         }
     }
+
+    fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], finish: Finish, results: &mut [i32]) {
+        let channels = results.chunks_exact_mut(finish.words()).zip(bias.as_chunks::<4>().0);
+        for (channel, (results, &bias)) in channels.enumerate() {
+            let bias = i32::from_le_bytes(bias);
+            for (tile, results) in results.chunks_exact_mut(finish.words() / 2).enumerate() {
+                let [upper, lower] = tile_of(sums, channel * 2 + tile);
+                let upper_largest = upper[0].max(upper[1]);
+                match finish {
+                    Finish::Outputs => {
+                        for (result, sum) in results.iter_mut().zip([upper, lower].as_flattened()) {
+                            *result = (sum >> 2).wrapping_add(bias);
+                        }
+                    }
+                    Finish::UpperLargest => results[0] = (upper_largest >> 2).wrapping_add(bias),
+                    Finish::Largest => {
+                        results[0] = (upper_largest.max(lower[0]).max(lower[1]) >> 2).wrapping_add(bias);
+                    }
+                }
+            }
+        }
+    }
+
+    fn takes_high_words(_unit: &Unit<'_>) -> bool {
+        false
+    }
+
+    fn activate(unit: &Unit<'_>, _high_words: bool, results: &[i32], step: usize, output: &mut [u8]) {
+        unit.activate_all(results.iter().step_by(step).copied(), output);
+    }
+}
+
+/// Four times the direct sums of a tile: its upper row, its lower row.
+#[inline(never)]
+fn tile_of<const P: usize>(sums: &[[Sums; P]; P], lane: usize) -> [[i32; TILE]; TILE] {
+    let mut rows = [[0; TILE]; P];
+    for (row, sums) in rows.iter_mut().zip(sums) {
+        *row = winograd::outputs::<P>(|point| sums[point][lane]);
+    }
+    let [left, right] = [0, 1].map(|column| winograd::outputs::<P>(|point| rows[point][column]));
+    [[left[0], right[0]], [left[1], right[1]]]
 }
 
 /// Combines both lanes.

@@ -6,7 +6,7 @@
 use super::arch::words;
 use super::{InputRows, Unit};
 use crate::format::{Layer, Pool};
-use crate::winograd::{self, Combine, PAIR_COLUMNS, POINTS, TILE, columns, points, quads};
+use crate::winograd::{Combine, PAIR_COLUMNS, POINTS, TILE, columns, points, quads};
 
 /// The sums of one point: first output channel, tile 0 and 1; second output channel, tile 0 and 1.
 pub type Sums = [i32; 4];
@@ -26,6 +26,35 @@ pub trait Steps {
     /// `inputs`: `[points][quads][2 tiles]` times two words; `weights`:
     /// `[points][quads][2 output channels][4]` times two bytes; `sums`: one a point.
     fn multiply(inputs: &[u32], weights: &[u8], quads: usize, sums: &mut [Sums]);
+
+    /// Transforms the sums of one or two output channels back and adds their biases.
+    ///
+    /// `bias`: a little-endian `i32` a channel; `results`: [`Finish::words`] a channel.
+    fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], finish: Finish, results: &mut [i32]);
+
+    /// Whether [`Steps::activate`] may take its shorter way for this layer.
+    fn takes_high_words(unit: &Unit<'_>) -> bool;
+
+    /// Activates a pixel: every `step`th result for the next channel.
+    fn activate(unit: &Unit<'_>, high_words: bool, results: &[i32], step: usize, output: &mut [u8]);
+}
+
+/// What becomes of the outputs of a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// All four are kept: the upper row, then the lower row.
+    Outputs,
+    /// The largest of the upper row.
+    UpperLargest,
+    /// The largest of all.
+    Largest,
+}
+
+impl Finish {
+    /// Results of both tiles of a channel.
+    pub fn words(self) -> usize {
+        if self == Self::Outputs { 2 * TILE * TILE } else { 2 }
+    }
 }
 
 /// Words of each part of the workspace.
@@ -33,14 +62,26 @@ struct Parts {
     inputs: usize,
     sums: usize,
     blank: usize,
+    results: usize,
 }
 
 impl Parts {
     fn of(layer: &Layer) -> Self {
         let points = points(layer.window.kernel_height);
         let quads = quads(layer);
-        Self { inputs: points * points * quads * 4, sums: points * points * 4, blank: patch_columns(layer) * quads }
+        let finish = if is_aligned(layer) { Finish::Largest } else { Finish::Outputs };
+        Self {
+            inputs: points * points * quads * 4,
+            sums: points * points * 4,
+            blank: patch_columns(layer) * quads,
+            results: usize::from(layer.output.channels) * finish.words(),
+        }
     }
+}
+
+/// Whether each tile is a pooling window, wherever the last pair of tiles is moved.
+fn is_aligned(layer: &Layer) -> bool {
+    layer.pool != Pool::NONE && columns(layer).is_multiple_of(TILE)
 }
 
 /// Input columns under a pair of tiles.
@@ -51,7 +92,7 @@ fn patch_columns(layer: &Layer) -> usize {
 /// Bytes of workspace that the algorithm needs, and what aligning them may cost.
 pub fn workspace_len(layer: &Layer) -> usize {
     let parts = Parts::of(layer);
-    (parts.inputs + parts.sums + parts.blank + 1) * size_of::<u32>()
+    (parts.inputs + parts.sums + parts.blank + parts.results + 1) * size_of::<u32>()
 }
 
 /// One step: see [`Kernels::winograd_rows`](super::Kernels::winograd_rows).
@@ -73,7 +114,8 @@ fn step<S: Steps, const P: usize>(
     let parts = Parts::of(layer);
     let (inputs, rest) = words::of(workspace).split_at_mut_checked(parts.inputs)?;
     let (sums, rest) = rest.split_at_mut_checked(parts.sums)?;
-    let blank = rest.get_mut(..parts.blank)?;
+    let (blank, rest) = rest.split_at_mut_checked(parts.blank)?;
+    let results = words::signed(rest.get_mut(..parts.results)?);
     blank.fill(u32::from_ne_bytes([layer.input_zero_point; 4]));
     let blank = words::bytes(blank);
     let sums: &mut [[Sums; P]; P] =
@@ -84,10 +126,16 @@ fn step<S: Steps, const P: usize>(
     let columns = columns(layer);
     // The last pair is moved to the left so that it ends with the map.
     let last_left = columns.saturating_sub(PAIR_COLUMNS);
+    let aligned = is_aligned(layer);
+    let finish = match (aligned, input.conv_rows()) {
+        (false, _) => Finish::Outputs,
+        (true, 1) => Finish::UpperLargest,
+        (true, _) => Finish::Largest,
+    };
+    let high_words = S::takes_high_words(unit);
     let mut done = 0;
     while done < columns {
         let left = done.min(last_left);
-        let block = Block { left, tail: done - left, conv_rows: input.conv_rows() };
         let patch = |row: usize| match input.row(row).get(left * channels..) {
             Some(patch) if patch.len() >= patch_len => patch,
             _ => blank,
@@ -95,9 +143,19 @@ fn step<S: Steps, const P: usize>(
         for (point, inputs) in POINTS.iter().zip(inputs.chunks_exact_mut((parts.inputs / P).max(1))) {
             S::transform::<P>(point.inputs.map(patch), point.combine, channels, inputs);
         }
-        for (pair, weights) in unit.parameters.weights.chunks_exact(pair_len).enumerate() {
+        let channels = results.chunks_mut(2 * finish.words()).zip(unit.parameters.bias.chunks(2 * size_of::<i32>()));
+        for (weights, (results, bias)) in unit.parameters.weights.chunks_exact(pair_len).zip(channels) {
             S::multiply(inputs, weights, quads(layer), sums.as_flattened_mut());
-            block.write(unit, pair * 2, sums, &mut outputs);
+            S::finish(sums, bias, finish, results);
+        }
+        let block = Block { left, tail: done - left, high_words };
+        match (aligned, layer.pool == Pool::NONE) {
+            (true, _) => block.write_windows::<S>(unit, results, 2, outputs[0]),
+            (false, true) => block.write_rows::<S>(unit, results, &mut outputs),
+            (false, false) => {
+                block.pool(results, input.conv_rows());
+                block.write_windows::<S>(unit, results, Finish::Outputs.words(), outputs[0]);
+            }
         }
         done = left + PAIR_COLUMNS;
     }
@@ -108,81 +166,59 @@ fn step<S: Steps, const P: usize>(
 struct Block {
     /// Its first column.
     left: usize,
-    /// Columns from there that are written already.
+    /// Columns from there that are written already: a last pair is moved to where the map ends.
     tail: usize,
-    /// Rows of the tiles that count.
-    conv_rows: usize,
+    high_words: bool,
 }
 
 impl Block {
-    /// Activates and stores the outputs of two channels.
-    #[inline(never)]
-    fn write<const P: usize>(
-        &self,
-        unit: &Unit<'_>,
-        channel: usize,
-        sums: &[[Sums; P]; P],
-        [upper, lower]: &mut [&mut [u8]; TILE],
-    ) {
-        let channels = usize::from(unit.layer.output.channels);
-        let pooled = unit.layer.pool != Pool::NONE;
-        let column = if pooled { (self.left + self.tail) / TILE } else { self.left };
-        for second in 0..2 {
-            let channel = channel + second;
-            if channel >= channels {
-                return;
+    /// Activates and stores both rows of outputs.
+    fn write_rows<S: Steps>(&self, unit: &Unit<'_>, results: &[i32], outputs: &mut [&mut [u8]; TILE]) {
+        for (row, output) in outputs.iter_mut().enumerate() {
+            for x in self.tail..PAIR_COLUMNS {
+                let index = x / TILE * TILE * TILE + row * TILE + x % TILE;
+                write::<S>(unit, self.high_words, results, (index, Finish::Outputs.words()), output, self.left + x);
             }
-            let bias = unit.bias(channel);
-            let scale = unit.scale(channel);
-            let activate = |sum: i32| scale.activate(unit, (sum >> 2).wrapping_add(bias));
-            let start = column * channels + channel;
-            // A map that ends within the pair was moved there: then a few columns are skipped.
-            let mut columns = [0; PAIR_COLUMNS];
-            for tile in 0..2 {
-                let [above, below] = tile_of::<P>(sums, second * 2 + tile);
-                if !pooled {
-                    let start = start + tile * TILE * channels;
-                    let skip = self.tail.saturating_sub(tile * TILE);
-                    put(&above, upper, start, channels, skip, activate);
-                    put(&below, lower, start, channels, skip, activate);
-                    continue;
-                }
-                let largest = if self.conv_rows > 1 { [above[0].max(below[0]), above[1].max(below[1])] } else { above };
-                if self.tail == 0 {
-                    put(&[largest[0].max(largest[1])], upper, start + tile * channels, channels, 0, activate);
-                } else {
-                    [columns[tile * TILE], columns[tile * TILE + 1]] = largest;
-                }
-            }
-            if pooled && self.tail > 0 {
-                for (index, window) in columns.get(self.tail..).unwrap_or(&[]).chunks(TILE).enumerate() {
-                    let largest = window.iter().copied().max().unwrap_or(0);
-                    put(&[largest], upper, start + index * channels, channels, 0, activate);
-                }
+        }
+    }
+
+    /// Activates and stores pooled outputs: a channel's results begin with one a tile.
+    fn write_windows<S: Steps>(&self, unit: &Unit<'_>, results: &[i32], step: usize, output: &mut [u8]) {
+        let first = (self.left + self.tail) / TILE;
+        // In place, a window is a tile; otherwise the windows left over stand first.
+        let skip = if step == 2 { self.tail / TILE } else { 0 };
+        for window in 0..(PAIR_COLUMNS - self.tail).div_ceil(TILE) {
+            write::<S>(unit, self.high_words, results, (skip + window, step), output, first + window);
+        }
+    }
+
+    /// Pools all outputs from the tail on and puts the largest of each window first.
+    fn pool(&self, results: &mut [i32], conv_rows: usize) {
+        for channel in results.as_chunks_mut::<{ 2 * TILE * TILE }>().0 {
+            let all = *channel;
+            let column = |x: usize| {
+                let upper = x / TILE * TILE * TILE + x % TILE;
+                if conv_rows > 1 { all[upper].max(all[upper + TILE]) } else { all[upper] }
+            };
+            for (window, x) in (self.tail..PAIR_COLUMNS).step_by(TILE).enumerate() {
+                channel[window] = if x + 1 < PAIR_COLUMNS { column(x).max(column(x + 1)) } else { column(x) };
             }
         }
     }
 }
 
-/// Four times the direct sums of a tile: its upper row, its lower row.
-#[inline(always)]
-fn tile_of<const P: usize>(sums: &[[Sums; P]; P], lane: usize) -> [[i32; TILE]; TILE] {
-    let mut rows = [[0; TILE]; P];
-    for (row, sums) in rows.iter_mut().zip(sums) {
-        *row = winograd::outputs::<P>(|point| sums[point][lane]);
-    }
-    let [left, right] = [0, 1].map(|column| winograd::outputs::<P>(|point| rows[point][column]));
-    [[left[0], right[0]], [left[1], right[1]]]
-}
-
-/// Activates sums and stores them `step` bytes apart, the first of them at `start`, but skips some.
-#[inline(always)]
-fn put(sums: &[i32], output: &mut [u8], start: usize, step: usize, skip: usize, activate: impl Fn(i32) -> u8) {
-    for (index, &sum) in sums.iter().enumerate() {
-        if index >= skip
-            && let Some(out) = output.get_mut(start + index * step)
-        {
-            *out = activate(sum);
-        }
+/// Activates the results `index`, `index + step`... and stores them as a pixel of the output, if it has one there.
+fn write<S: Steps>(
+    unit: &Unit<'_>,
+    high_words: bool,
+    results: &[i32],
+    (index, step): (usize, usize),
+    output: &mut [u8],
+    pixel: usize,
+) {
+    let channels = usize::from(unit.layer.output.channels);
+    let pixel = output.get_mut(pixel * channels..(pixel + 1) * channels);
+    if let (Some(results), Some(pixel)) = (results.get(index..), pixel) {
+        S::activate(unit, high_words, results, step, pixel);
     }
 }

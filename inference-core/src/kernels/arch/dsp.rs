@@ -14,7 +14,7 @@ struct Workspace<'w> {
     blocking: Blocking,
     high_words: bool,
     accumulators: &'w mut [Accumulators],
-    largest: &'w mut [u32],
+    largest: &'w mut [i32],
     gathered: &'w mut [u32],
     widened: &'w mut [u32],
 }
@@ -31,7 +31,14 @@ impl<'w> Workspace<'w> {
         let (largest, rest) = rest.split_at_mut_checked(blocking.largest_words())?;
         let (gathered, rest) = rest.split_at_mut_checked(blocking.gathered_words())?;
         let (widened, _) = rest.split_at_mut_checked(blocking.widened_words())?;
-        Some(Self { blocking, high_words, accumulators: accumulators.as_chunks_mut().0, largest, gathered, widened })
+        Some(Self {
+            blocking,
+            high_words,
+            accumulators: words::signed(accumulators).as_chunks_mut().0,
+            largest: words::signed(largest),
+            gathered,
+            widened,
+        })
     }
 
     /// Accumulates all channels of four pixels; with `largest`, leaves the largest as the first one.
@@ -120,7 +127,8 @@ impl<'w> Workspace<'w> {
             let places = [0, 1, 2, 3].map(|pixel: usize| (0, (index * PIXELS + pixel.min(last)) * stride));
             self.accumulate(unit, input, places, false);
             for (pixel, output) in pixels.chunks_exact_mut(channels).enumerate() {
-                activate(unit, self.high_words, self.accumulators, pixel, output);
+                let sums = self.accumulators.as_flattened().get(pixel..).unwrap_or(&[]);
+                activate(unit, self.high_words, sums, PIXELS, output);
             }
         }
     }
@@ -143,13 +151,13 @@ impl<'w> Workspace<'w> {
                 self.accumulate(unit, input, places, true);
                 if self.blocking.many_blocks {
                     for (largest, sums) in self.largest.iter_mut().zip(self.accumulators.iter_mut()) {
-                        let before = if start == 0 { i32::MIN } else { *largest as i32 };
-                        *largest = before.max(sums[0] as i32) as u32;
+                        let before = if start == 0 { i32::MIN } else { *largest };
+                        *largest = before.max(sums[0]);
                         sums[0] = *largest;
                     }
                 }
             }
-            activate(unit, self.high_words, self.accumulators, 0, pixel);
+            activate(unit, self.high_words, self.accumulators.as_flattened(), PIXELS, pixel);
         }
     }
 }
@@ -208,14 +216,14 @@ impl Kernels for Dsp {
         let Some(mut weights) = unit.parameters.weights.get(index * row_weights..) else { return };
         let (groups, rest) = accumulators.as_chunks_mut::<PIXELS>();
         for group in groups {
-            let mut sums = group.map(u32::from_le_bytes);
+            let mut sums = group.map(i32::from_le_bytes);
             let done = dense(row, weights, &mut sums);
             for (filter, sum) in weights.chunks_exact(row.len().max(1)).zip(&mut sums) {
                 if let (Some(row), Some(filter)) = (row.get(done..), filter.get(done..)) {
-                    *sum = sum.wrapping_add(dot(row, filter) as u32);
+                    *sum = sum.wrapping_add(dot(row, filter));
                 }
             }
-            *group = sums.map(u32::to_le_bytes);
+            *group = sums.map(i32::to_le_bytes);
             weights = weights.get(PIXELS * row.len()..).unwrap_or(&[]);
         }
         for (accumulator, filter) in rest.iter_mut().zip(weights.chunks_exact(row.len().max(1))) {

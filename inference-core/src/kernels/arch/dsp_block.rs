@@ -13,7 +13,7 @@ use super::super::blocks::PIXELS;
 use crate::format::{Activation, TABLE_LEN, TABLE_ZERO};
 
 /// The accumulators of a channel, one a pixel.
-pub type Accumulators = [u32; PIXELS];
+pub type Accumulators = [i32; PIXELS];
 
 /// What `thumbnet_dsp_block` reads; the offsets of the fields are in its text.
 #[repr(C)]
@@ -39,7 +39,7 @@ struct BlockArguments {
 /// What `thumbnet_dsp_requantize_*` reads; the offsets of the fields are in its text.
 #[repr(C)]
 struct RequantizeArguments {
-    accumulators: *const u32,
+    accumulators: *const i32,
     multipliers: *const u8,
     shifts: *const u8,
     output: *mut u8,
@@ -50,6 +50,8 @@ struct RequantizeArguments {
     low: i32,
     high: i32,
     table: *const u8,
+    /// Bytes from an accumulator to the next channel's.
+    step: usize,
 }
 
 /// What else `thumbnet_dsp_dense` reads; the offsets of the fields are in its text.
@@ -212,9 +214,10 @@ global_asm!(
     .macro thumbnet_requantize name, low, high, bits, table
         thumbnet_function \\name
         push    {{r4-r11, lr}}
-        ldm     r0, {{r1-r9}}
+        ldm     r0, {{r1-r9, r12}}
     1:
-        ldr     r0, [r1], #{PIXEL_BYTES}
+        ldr     r0, [r1]
+        add     r1, r1, r12
         ldr     r10, [r2], #4
         ldrb    r11, [r3], #1
         smmul   r0, r0, r10
@@ -245,7 +248,6 @@ global_asm!(
     thumbnet_requantize thumbnet_dsp_requantize_byte, 0, 0, 8, 0
     thumbnet_requantize thumbnet_dsp_requantize_clamp, 1, 1, 8, 0
     thumbnet_requantize thumbnet_dsp_requantize_table, 0, 0, 10, 1",
-    PIXEL_BYTES = const size_of::<Accumulators>(),
 );
 
 /// What a block starts from and what it leaves.
@@ -324,19 +326,20 @@ pub fn takes_high_words(unit: &Unit<'_>) -> bool {
     unit.parameters.shifts.iter().all(|&shift| shift > 32)
 }
 
-/// Activates one pixel of the accumulators of all channels. `high_words`: [`takes_high_words`]; the
-/// answer for another layer gives other numbers, but nothing worse.
-pub fn activate(unit: &Unit<'_>, high_words: bool, accumulators: &[Accumulators], pixel: usize, output: &mut [u8]) {
+/// Activates a pixel: every `step`th accumulator for the next channel. `high_words`:
+/// [`takes_high_words`]; the answer for another layer gives other numbers, but nothing worse.
+pub fn activate(unit: &Unit<'_>, high_words: bool, accumulators: &[i32], step: usize, output: &mut [u8]) {
     let parameters = &unit.parameters;
     let layer = &unit.layer;
-    let count = output.len().min(accumulators.len()).min(parameters.shifts.len()).min(parameters.multipliers.len() / 4);
+    let count = output.len().min(parameters.shifts.len()).min(parameters.multipliers.len() / 4);
     let table = layer.activation == Activation::Table;
-    if pixel >= PIXELS || count == 0 || !high_words || (table && parameters.table.len() < TABLE_LEN) {
-        return unit.activate_all(accumulators.iter().filter_map(|channel| channel.get(pixel)), output);
+    let fits = count > 0 && (count - 1) * step < accumulators.len() && (!table || parameters.table.len() >= TABLE_LEN);
+    if !high_words || !fits {
+        return unit.activate_all(accumulators.iter().copied().step_by(step.max(1)), output);
     }
     let zero = if table { TABLE_ZERO } else { i32::from(layer.output_zero_point) };
     let arguments = RequantizeArguments {
-        accumulators: accumulators.as_ptr().cast::<u32>().wrapping_add(pixel),
+        accumulators: accumulators.as_ptr(),
         multipliers: parameters.multipliers.as_ptr(),
         shifts: parameters.shifts.as_ptr(),
         output: output.as_mut_ptr(),
@@ -345,8 +348,9 @@ pub fn activate(unit: &Unit<'_>, high_words: bool, accumulators: &[Accumulators]
         low: i32::from(layer.low),
         high: i32::from(layer.high),
         table: parameters.table.as_ptr(),
+        step: step * size_of::<i32>(),
     };
-    // SAFETY: reads `count` multipliers, shifts, and accumulators of one pixel, and writes `count`
+    // SAFETY: reads `count` multipliers, shifts, and accumulators `step` apart, and writes `count`
     // bytes; with a table, reads one of its first 2^10 entries for each.
     unsafe {
         match (table, layer.low, layer.high) {

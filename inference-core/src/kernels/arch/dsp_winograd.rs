@@ -5,9 +5,11 @@
 
 use core::arch::{asm, global_asm};
 
+use super::super::Unit;
 use super::super::portable::Portable;
-use super::super::winograd::{Steps, Sums};
+use super::super::winograd::{Finish, Steps, Sums};
 use super::dsp::Dsp;
+use super::{dsp_block, dsp_tiles};
 use crate::winograd::{Combine, POINTS, TILE};
 
 /// Most groups of four channels: so often the loop body stands in the text.
@@ -118,6 +120,18 @@ impl Steps for Dsp {
                 quads,
             );
         }
+    }
+
+    fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], finish: Finish, results: &mut [i32]) {
+        dsp_tiles::finish(sums, bias, finish, results);
+    }
+
+    fn takes_high_words(unit: &Unit<'_>) -> bool {
+        dsp_block::takes_high_words(unit)
+    }
+
+    fn activate(unit: &Unit<'_>, high_words: bool, results: &[i32], step: usize, output: &mut [u8]) {
+        dsp_block::activate(unit, high_words, results, step, output);
     }
 }
 
