@@ -6,6 +6,7 @@
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-check-cfg=cfg(thumbnet_dsp)");
+    println!("cargo:rustc-check-cfg=cfg(thumbnet_v8m)");
     println!("cargo:rerun-if-env-changed=THUMBNET_KERNELS");
     if std::env::var("THUMBNET_KERNELS").is_ok_and(|family| family == "portable") {
         return;
@@ -14,5 +15,9 @@ fn main() {
     // ARMv7E-M has the DSP extension; so has every ARMv8-M mainline core with this name that we know a board of.
     if target.starts_with("thumbv7em-") || target.starts_with("thumbv8m.main-") {
         println!("cargo:rustc-cfg=thumbnet_dsp");
+    }
+    // There the extension is optional, and the assembler has to be told of it.
+    if target.starts_with("thumbv8m.main-") {
+        println!("cargo:rustc-cfg=thumbnet_v8m");
     }
 }

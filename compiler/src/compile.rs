@@ -38,10 +38,10 @@ impl Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Optimize {
-    /// Fewest instructions.
-    #[default]
+    /// Fewest instructions: for Winograd, weights of up to four times the size and more memory.
     Speed,
     /// Smallest model file.
+    #[default]
     Flash,
     /// Smallest arena.
     Ram,

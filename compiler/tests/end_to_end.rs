@@ -109,6 +109,19 @@ fn ram_leaves_the_workspace_out_and_changes_no_answer() {
 }
 
 #[test]
+fn speed_changes_no_answer() {
+    let bytes = common::small_network().bytes();
+    let training = images(600, 12, 12, 11);
+    let direct = compile(&bytes, &training, &options()).unwrap();
+    let speed = compile(&bytes, &training, &Options { optimize: Optimize::Speed, ..options() }).unwrap();
+    let (direct, speed) = (Model::parse(&direct.tnet).unwrap(), Model::parse(&speed.tnet).unwrap());
+    let images = images(20, 12, 12, 5);
+    for index in 0..images.len() {
+        assert_eq!(direct.answer(images.image(index)), speed.answer(images.image(index)));
+    }
+}
+
+#[test]
 fn compiling_twice_gives_the_same_bytes() {
     let ((_, a), (_, b)) = (compiled(common::small_network(), 12), compiled(common::small_network(), 12));
     assert!(a.tnet == b.tnet && a.qdq == b.qdq);

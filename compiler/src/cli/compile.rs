@@ -25,9 +25,9 @@ pub struct Arguments {
     /// Training images to measure activations on; as many others compare the methods
     #[arg(long, value_name = "N", default_value_t = 1000)]
     calibration_images: usize,
-    /// What to choose algorithms and memory for. There is one algorithm today, so speed and flash give the same model;
-    /// ram leaves out the memory that fast kernels work in. The answers are the same
-    #[arg(long, value_enum, default_value_t = Goal::Speed)]
+    /// What to choose algorithms and memory for: speed transforms weights (Winograd), which makes them larger; ram
+    /// leaves out the memory that fast kernels work in. The answers are the same
+    #[arg(long, value_enum, default_value_t = Goal::Flash)]
     optimize: Goal,
     /// The model's name, at most 24 bytes [default: the ONNX file's, or its directory's if that is model.onnx]
     #[arg(long)]

@@ -5,6 +5,19 @@
 
 #[allow(unsafe_code)]
 mod arch {
+    /// What assembly with DSP instructions begins with: rustc takes ARMv8-M to be without them.
+    #[cfg(thumbnet_v8m)]
+    macro_rules! with_dsp {
+        () => {
+            ".cpu cortex-m33"
+        };
+    }
+    #[cfg(all(thumbnet_dsp, not(thumbnet_v8m)))]
+    macro_rules! with_dsp {
+        () => {
+            ""
+        };
+    }
     #[cfg(thumbnet_dsp)]
     pub mod dsp;
     #[cfg(thumbnet_dsp)]

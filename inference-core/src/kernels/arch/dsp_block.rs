@@ -77,6 +77,7 @@ unsafe extern "C" {
 // r8 and r9 weights, r10 to lr the four sums. On the stack: patches, words, gap, channels to come,
 // bias, largest. The loop body stands twice; an odd number of words enters at the second one.
 global_asm!(
+    with_dsp!(),
     "   .syntax unified
     .macro thumbnet_function name
         .section .text.\\name, \"ax\", %progbits

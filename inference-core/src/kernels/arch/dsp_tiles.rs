@@ -17,6 +17,7 @@ unsafe extern "C" {
 // r0 the lane's sum of the first point, r1 results, r2 biases, r3 end of the results, r4 to r7 the four
 // outputs, r8 and r9 a row's two values, r10 and r11 products, r12 bias. On the stack: the mode.
 global_asm!(
+    with_dsp!(),
     "   .syntax unified
     .macro thumbnet_row points, row
         ldr     r8, [r0, #16 * (\\row * \\points)]

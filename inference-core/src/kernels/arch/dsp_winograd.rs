@@ -34,6 +34,7 @@ struct SumsRange {
 // r0 inputs, r1 weights, r2 to r5 the inputs of two tiles, r6 to r9 the weights of two output channels,
 // r10 to lr the four sums. On the stack: where to enter the loop body, the next sums, their end.
 global_asm!(
+    with_dsp!(),
     "   .syntax unified
     .macro thumbnet_point operation, first, second, third, fourth
         ldmia   r0!, {{r2-r5}}
@@ -189,7 +190,9 @@ fn odd(word: u32) -> u32 {
 fn sum(a: u32, b: u32) -> u32 {
     let result;
     // SAFETY: reads and writes registers only.
-    unsafe { asm!("sadd16 {}, {}, {}", out(reg) result, in(reg) a, in(reg) b, options(pure, nomem, nostack)) }
+    unsafe {
+        asm!(with_dsp!(), "sadd16 {}, {}, {}", out(reg) result, in(reg) a, in(reg) b, options(pure, nomem, nostack))
+    }
     result
 }
 
@@ -198,6 +201,8 @@ fn sum(a: u32, b: u32) -> u32 {
 fn difference(a: u32, b: u32) -> u32 {
     let result;
     // SAFETY: reads and writes registers only.
-    unsafe { asm!("ssub16 {}, {}, {}", out(reg) result, in(reg) a, in(reg) b, options(pure, nomem, nostack)) }
+    unsafe {
+        asm!(with_dsp!(), "ssub16 {}, {}, {}", out(reg) result, in(reg) a, in(reg) b, options(pure, nomem, nostack))
+    }
     result
 }
