@@ -132,8 +132,6 @@ impl<'a, B: Board> Worker<'_, 'a, B> {
         }
     }
 
-    /// Not inlined, so that a benchmark runs and counts the same instructions as a single request.
-    #[inline(never)]
     fn classify(&mut self, pixels: &[u8]) -> Result<Prediction, ErrorCode> {
         *self.rows = Rows::default();
         let (prediction, ticks) = self.timed(|network| network.classify(pixels).map(own));
