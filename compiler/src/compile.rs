@@ -131,7 +131,7 @@ pub fn compile_with(
         return Err(CompileError::Calibration(what));
     }
     expect_size((usize::from(input.height), usize::from(input.width)), training)?;
-    let (measured, compared) = samples(training, options.calibration_images)?;
+    let [measured, compared] = samples(training, options.calibration_images)?;
     progress(Progress::Total(measured.len() + compared.len() * (1 + Method::ALL.len())));
     check_import(&network, onnx, &measured)?;
 
@@ -174,13 +174,13 @@ pub fn compile_with(
 }
 
 /// Two samples of `count` images each, evenly spread over the set, without an image in common.
-fn samples(images: &Dataset, count: usize) -> Result<(Vec<&[u8]>, Vec<&[u8]>), CompileError> {
+fn samples(images: &Dataset, count: usize) -> Result<[Vec<&[u8]>; 2], CompileError> {
     let count = count.min(images.len() / 2);
     if count == 0 {
         return Err(CompileError::Calibration("at least two training images are needed".into()));
     }
     let at = |index: usize| images.image(index * images.len() / (2 * count));
-    Ok(((0..count).map(|index| at(2 * index)).collect(), (0..count).map(|index| at(2 * index + 1)).collect()))
+    Ok([0, 1].map(|odd| (0..count).map(|index| at(2 * index + odd)).collect()))
 }
 
 /// Refuses an import that computes something else than tract does.

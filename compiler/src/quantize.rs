@@ -303,8 +303,12 @@ mod tests {
         for real in [0.0123, 0.9, 1.7] {
             let (multiplier, shift) = multiplier(real).unwrap();
             for acc in (-40_000..40_000).step_by(37) {
-                let exact = (f64::from(acc) * real + 0.5).floor() + 3.0;
-                let expected = exact.clamp(0.0, 255.0) as u8;
+                let product: f64 = f64::from(acc) * real;
+                if (product.rem_euclid(1.0) - 0.5).abs() < 1e-4 {
+                    // Closer to an edge than 31 bits of multiplier tell apart.
+                    continue;
+                }
+                let expected = (product.round() + 3.0).clamp(0.0, 255.0) as u8;
                 assert_eq!(requantize(acc, multiplier, shift, 3, 0, 255), expected, "{acc} * {real}");
             }
         }

@@ -12,7 +12,10 @@ use dataset::Dataset;
 use ort::environment::Environment;
 use ort::session::Session;
 use ort::value::Tensor as OrtTensor;
-use tract_onnx::prelude::{Datum, Framework, InferenceFact, InferenceModelExt, IntoTValue, Tensor, tvec};
+use tract_onnx::Onnx;
+use tract_onnx::prelude::{Datum, Framework, InferenceFact, InferenceModelExt, IntoRunnable, IntoTValue, Tensor, tvec};
+use tract_onnx::tract_hir::infer::Factoid;
+use tract_onnx::tract_hir::internal::DimLike;
 
 use crate::shipped::{in_parallel, root};
 
@@ -21,7 +24,7 @@ const BATCH: usize = 50;
 
 /// The logits that tract computes for the network in `onnx`, in the order of the images.
 pub fn tract(onnx: &Path, images: &Dataset) -> Result<Vec<Vec<f32>>> {
-    let mut model = tract_onnx::onnx().model_for_path(onnx).with_context(|| format!("reading {}", onnx.display()))?;
+    let mut model = tract_importer().model_for_path(onnx).with_context(|| format!("reading {}", onnx.display()))?;
     let shape = input_shape(onnx, images)?;
     model = model.with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), &shape))?;
     let plan = model.into_optimized()?.into_runnable()?;
@@ -92,7 +95,7 @@ fn pixels(images: &Dataset, batch: usize) -> Vec<f32> {
 
 /// The shape that the network's input declares, the first dimension replaced by [`BATCH`].
 fn input_shape(onnx: &Path, images: &Dataset) -> Result<Vec<usize>> {
-    let model = tract_onnx::onnx().model_for_path(onnx).with_context(|| format!("reading {}", onnx.display()))?;
+    let model = tract_importer().model_for_path(onnx).with_context(|| format!("reading {}", onnx.display()))?;
     let mut shape = vec![BATCH];
     for dimension in model.input_fact(0)?.shape.dims().skip(1) {
         let dimension = dimension.concretize().and_then(|dimension| dimension.to_usize().ok());
@@ -101,6 +104,11 @@ fn input_shape(onnx: &Path, images: &Dataset) -> Result<Vec<usize>> {
     let size = images.height() * images.width();
     ensure!(shape[1..].iter().product::<usize>() == size, "{}: the input is {shape:?}", onnx.display());
     Ok(shape)
+}
+
+/// Exporters write shapes for a batch of their own; they do not matter.
+fn tract_importer() -> Onnx {
+    tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true)
 }
 
 /// Joins batches of logits and drops those of the images that filled up the last one.

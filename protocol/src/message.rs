@@ -42,10 +42,10 @@ pub enum Request<'a> {
     },
     /// Classify an image several times: [`Reply::Benchmark`].
     Benchmark {
+        /// `height * width * channels` bytes; where they are in [`Classify`](Self::Classify), so that both count the same.
+        pixels: &'a [u8],
         /// How often, at least once.
         runs: u16,
-        /// `height * width * channels` bytes.
-        pixels: &'a [u8],
     },
 }
 

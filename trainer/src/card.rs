@@ -52,7 +52,7 @@ pub struct Card {
     pub seconds: f64,
     /// Burn's version.
     pub burn: String,
-    /// Commit of the trainer's sources, `+` where they had been changed since.
+    /// Commit that the sources were at when the training ended, `+` where the trainer was changed beyond it.
     pub commit: Option<String>,
     /// When the training ended (UTC).
     pub date: String,
@@ -85,7 +85,7 @@ pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// The commit of the source tree this program was built from, if it still lies in a git checkout.
+/// The commit of the source tree this program was built from as it is now, if it still lies in a git checkout.
 pub fn commit() -> Option<String> {
     let git = |args: &[&str]| {
         let output = Command::new("git").args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;

@@ -148,7 +148,8 @@ struct Training<'a> {
 
 impl Training<'_> {
     /// One pass over the training images in an order of its own; returns the mean loss and the accuracy on the way,
-    /// or `None` if it was told to stop. All that is random in it follows from the seed and the epoch.
+    /// or `None` if it was told to stop. All that is random in it follows from the seed and the epoch, as long as
+    /// no other training runs in this process: the backends have one random generator (dropout) for all.
     fn epoch(&mut self, epoch: usize, report: &Report, stop: &dyn Fn() -> bool) -> Result<Option<(f64, f64)>> {
         let set = &self.data.train;
         let order = data::epoch_order(set.len(), self.seed, epoch);

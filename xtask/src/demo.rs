@@ -64,7 +64,7 @@ impl Demo {
         let epochs = self.epochs.to_string();
         run(&mut built("trainer", &["train", "nano", "--epochs", &epochs, "--out", &out]))?;
         say("compile: fold, calibrate, quantize, plan, pack");
-        run(&mut built("thumbnet", &["compile", &onnx, "--calibration", &data, "--out", &tnet]))?;
+        run(&mut built("thumbnet", &["compile", &onnx, "--calibration", &data, "--name", "nano", "--out", &tnet]))?;
         say("evaluate on the 10,000 test images");
         let float = evaluate(&["eval", &onnx, "--data", &data, "--json"])?;
         let int8 = evaluate(&["eval", &tnet, "--data", &data, "--json", "--out", &out])?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
 use inference_core::Model;
 use inference_core::format::{Activation, Algorithm, Layer, Op, Pool, Shape};
@@ -69,7 +69,7 @@ fn layer_json(layer: &Layer) -> Value {
 /// The model as a table with its sums below.
 pub fn table(model: &Model<'_>) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.load_style(UTF8_BORDERS_ONLY);
     table.set_header(["layer", "output", "algorithm", "params", "MACs", "weight bytes", "ring rows", "arena bytes"]);
     for layer in model.layers() {
         table.add_row([
@@ -110,6 +110,9 @@ fn shape(shape: Shape) -> String {
 
 fn describe(layer: &Layer) -> String {
     let window = &layer.window;
+    if layer.op == Op::GlobalAveragePool && layer.activation == Activation::Clamp {
+        return op(layer.op).into();
+    }
     let mut text = op(layer.op).to_string();
     if matches!(layer.op, Op::Conv | Op::DepthwiseConv) {
         text += &format!(" {}x{}", window.kernel_height, window.kernel_width);

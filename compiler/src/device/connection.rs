@@ -92,7 +92,7 @@ pub struct DeviceBenchmark {
 impl Connection {
     /// A board behind a TCP socket, `host:port`: an emulator or a serial port server.
     pub fn tcp(address: &str) -> Result<Self, DeviceError> {
-        let open = |source| DeviceError::Open { line: address.to_string(), source };
+        let open = |cause| DeviceError::Open { line: address.to_string(), cause };
         let mut last = io::Error::new(ErrorKind::InvalidInput, "the address names no host");
         for socket in address.to_socket_addrs().map_err(open)? {
             match TcpStream::connect_timeout(&socket, TIMEOUT) {
@@ -106,7 +106,7 @@ impl Connection {
     /// A board behind a serial port such as `/dev/ttyACM0`, at so many bits per second.
     pub fn serial(port: &str, baud: u32) -> Result<Self, DeviceError> {
         let opened = serialport::new(port, baud).timeout(POLL).open();
-        let line = opened.map_err(|error| DeviceError::Open { line: port.to_string(), source: error.into() })?;
+        let line = opened.map_err(|error| DeviceError::Open { line: port.to_string(), cause: error.into() })?;
         Ok(Self::new(Box::new(line)))
     }
 

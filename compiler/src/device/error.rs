@@ -7,16 +7,16 @@ use std::io;
 #[non_exhaustive]
 pub enum DeviceError {
     /// The line to the board cannot be opened.
-    #[error("cannot open {line}: {source}")]
+    #[error("cannot open {line}: {cause}")]
     Open {
         /// The address or serial port.
         line: String,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The line to the board failed or ended.
     #[error("lost the line to the board: {0}")]
-    Line(#[from] io::Error),
+    Line(io::Error),
     /// The board is silent.
     #[error("no answer from the board within {seconds} s: is it running the thumbnet firmware, at this speed?")]
     Timeout {
@@ -55,4 +55,10 @@ pub enum DeviceError {
     /// The image cannot be built or read.
     #[error("{0}")]
     Image(String),
+}
+
+impl From<io::Error> for DeviceError {
+    fn from(error: io::Error) -> Self {
+        Self::Line(error)
+    }
 }

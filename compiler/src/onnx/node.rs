@@ -70,7 +70,10 @@ impl<'g> Node<'g> {
     pub fn floats(&self, index: usize, what: &str) -> Result<(&'g [usize], &'g [f32]), CompileError> {
         let tensor = self.constant(index);
         tensor.and_then(|tensor| Some((&tensor.dims[..], tensor.floats()?))).ok_or_else(|| {
-            self.refuse(format!("input {index} ({what}) is not a constant of floats"), "export a trained network")
+            self.refuse(
+                format!("input {index} ({what}) is not a constant of floats"),
+                "export a trained network in 32-bit float",
+            )
         })
     }
 

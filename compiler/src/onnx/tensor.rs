@@ -19,6 +19,8 @@ pub enum Values {
     Float(Vec<f32>),
     /// 64-bit integers (32-bit ones are widened).
     Int(Vec<i64>),
+    /// Elements of a type that no operator here reads; not kept.
+    Other,
 }
 
 impl Tensor {
@@ -47,14 +49,13 @@ impl Tensor {
             }
             Ok(DataType::Int32) => Values::Int(raw(&proto.raw_data, |bytes| i64::from(i32::from_le_bytes(bytes)))?),
             Ok(DataType::Bool) => Values::Int(raw(&proto.raw_data, |[byte]: [u8; 1]| i64::from(byte))?),
-            Ok(other) => {
-                return Err(format!("has elements of type {}: export the model in 32-bit float", other.as_str_name()));
-            }
+            Ok(_) => return Ok(Self { dims, values: Values::Other }),
             Err(_) => return Err(format!("has elements of the unknown type {}", proto.data_type)),
         };
         let found = match &values {
             Values::Float(values) => values.len(),
             Values::Int(values) => values.len(),
+            Values::Other => len,
         };
         if found != len {
             return Err(format!("has {found} elements where its dimensions {dims:?} need {len}"));
@@ -71,7 +72,7 @@ impl Tensor {
     pub fn floats(&self) -> Option<&[f32]> {
         match &self.values {
             Values::Float(values) => Some(values),
-            Values::Int(_) => None,
+            Values::Int(_) | Values::Other => None,
         }
     }
 
@@ -79,7 +80,7 @@ impl Tensor {
     pub fn ints(&self) -> Option<&[i64]> {
         match &self.values {
             Values::Int(values) => Some(values),
-            Values::Float(_) => None,
+            Values::Float(_) | Values::Other => None,
         }
     }
 
@@ -89,9 +90,13 @@ impl Tensor {
         (len == self.dims.iter().product::<usize>()).then(|| Self { dims, values: self.values.clone() })
     }
 
-    /// A matrix with its rows and columns exchanged; `None` for other ranks and for integers.
+    /// A matrix with its rows and columns exchanged; `None` for other ranks, for integers and
+    /// without elements.
     pub fn transposed(&self) -> Option<Self> {
         let (&[rows, columns], Some(values)) = (&self.dims[..], self.floats()) else { return None };
+        if values.is_empty() {
+            return None;
+        }
         let transposed = (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column]));
         Some(Self { dims: vec![columns, rows], values: Values::Float(transposed.collect()) })
     }

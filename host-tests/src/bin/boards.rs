@@ -127,6 +127,6 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 fn optimize(model: &Path) -> Result<String> {
     let path = model.with_extension("qdq.onnx");
     let onnx = tract_onnx::onnx().proto_model_for_path(&path).with_context(|| format!("reading {}", path.display()))?;
-    let note = onnx.metadata_props.into_iter().find(|property| property.key == "optimize");
+    let note = onnx.metadata_props.into_iter().find(|property| property.key == "thumbnet.optimize");
     Ok(note.with_context(|| format!("{} does not say what it was compiled for", path.display()))?.value)
 }
