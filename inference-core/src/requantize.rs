@@ -30,7 +30,7 @@ pub fn scale_limited(acc: i32, multiplier: i32, shift: u8) -> i32 {
         // At most 2^30 in size: the product of two numbers of 31 bits, and one more bit less.
         scale(acc, multiplier, shift) as i32
     } else {
-        scale(acc, multiplier, shift).max(-LIMIT).min(LIMIT) as i32
+        scale(acc, multiplier, shift).clamp(-LIMIT, LIMIT) as i32
     }
 }
 

@@ -17,6 +17,8 @@ struct Workspace<'w> {
     largest: &'w mut [i32],
     gathered: &'w mut [u32],
     widened: &'w mut [u32],
+    /// The pixels whose whole patches are in `widened`.
+    places: [Option<Place>; PIXELS],
 }
 
 /// A pixel of the convolution's result: its first row in the window, its first input column.
@@ -38,6 +40,7 @@ impl<'w> Workspace<'w> {
             largest: words::signed(largest),
             gathered,
             widened,
+            places: [None; PIXELS],
         })
     }
 
@@ -48,12 +51,18 @@ impl<'w> Workspace<'w> {
         for start in (0..taps).step_by(self.blocking.chunk.max(1)) {
             let len = self.blocking.chunk.min(taps - start);
             for (pixel, place) in places.into_iter().enumerate() {
-                self.gather(unit, input, place, pixel, start, len);
+                // Overlapping pooling windows share pixels.
+                if self.places.get(pixel) != Some(&Some(place)) {
+                    self.gather(unit, input, place, pixel, start, len);
+                }
             }
             let patches = self.widened.get(..len.div_ceil(4) * 2 * PIXELS).unwrap_or(&[]);
             let pass = Pass { bias, largest: largest && start + len == taps };
             multiply(patches, unit.parameters.weights, (start, taps), pass, self.accumulators);
             bias = &[];
+        }
+        if self.blocking.chunk >= taps {
+            self.places = places.map(Some);
         }
     }
 
@@ -145,7 +154,8 @@ impl<'w> Workspace<'w> {
             for start in (0..=last).step_by(PIXELS) {
                 let places = [0, 1, 2, 3].map(|index| {
                     let index = (start + index).min(last);
-                    let (y, x) = (index / width, first + index % width);
+                    // A column that the next window has too keeps its place in the block.
+                    let (y, x) = (index / width, first + (index + width - first % width) % width);
                     (y * usize::from(window.stride_height), x * usize::from(window.stride_width))
                 });
                 self.accumulate(unit, input, places, true);
