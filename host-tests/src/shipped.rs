@@ -21,10 +21,24 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("host-tests is in the workspace").to_path_buf()
 }
 
-/// A file of a shipped model; `THUMBNET_MODELS` names another directory than `models/`.
+/// `models/`, or the directory that `THUMBNET_MODELS` names.
+fn models() -> PathBuf {
+    root().join(env::var_os("THUMBNET_MODELS").unwrap_or_else(|| "models".into()))
+}
+
+/// A file of a shipped model.
 pub fn path(name: &str, file: &str) -> PathBuf {
-    let models = env::var_os("THUMBNET_MODELS").unwrap_or_else(|| "models".into());
-    root().join(models).join(name).join(file)
+    models().join(name).join(file)
+}
+
+/// Every `models/NAME/model.tnet`, sorted.
+pub fn all() -> Result<Vec<PathBuf>> {
+    let directory = models();
+    let entries = fs::read_dir(&directory).with_context(|| format!("reading {}", directory.display()))?;
+    let files = entries.flatten().map(|entry| entry.path().join("model.tnet"));
+    let mut files: Vec<_> = files.filter(|file| file.exists()).collect();
+    files.sort();
+    Ok(files)
 }
 
 /// The bytes of `models/NAME/model.tnet`.

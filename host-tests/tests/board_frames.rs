@@ -77,8 +77,11 @@ fn frame(sequence: u8, request: &Request<'_>) -> Vec<u8> {
     encode(sequence, request, &mut buffer).expect("the buffer is large enough").to_vec()
 }
 
-/// The next reply's sequence number, and its error or its logits, if it has any.
-fn reply(line: &mut Connection) -> Result<(u8, Result<Option<Vec<i32>>, ErrorCode>)> {
+/// A reply's error or its logits, if it has any.
+type Outcome = Result<Option<Vec<i32>>, ErrorCode>;
+
+/// The next reply's sequence number and outcome.
+fn reply(line: &mut Connection) -> Result<(u8, Outcome)> {
     let (sequence, message) = line.receive_raw(TIMEOUT)?;
     let outcome = match decode(&message)? {
         Reply::Error(error) => Err(error),

@@ -38,6 +38,26 @@ fn a_convolution_by_hand() {
 }
 
 #[test]
+fn a_depthwise_convolution_by_hand() {
+    // 16 bytes of weights, so that the first bias follows them at once: it is no fifth row of taps.
+    let input = Shape { height: 5, width: 1, channels: 4 };
+    let mut depthwise = Draft::new(Op::DepthwiseConv, input, 4)
+        .shaped(|layer| (layer.window, layer.input_zero_point) = (Window { kernel_height: 4, ..Window::UNIT }, 5));
+    depthwise.weights = vec![1; 16];
+    depthwise.bias = vec![100, 0, 0, 0];
+    let mut dense = Draft::new(Op::Dense, depthwise.layer.output, 2).logits();
+    // [row][output][channel]: the first channel of both rows, and the second of the last.
+    dense.weights = vec![1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0];
+    let file = pack(&[depthwise, dense]);
+    let model = Model::parse(&file).unwrap();
+    let mut arena = vec![0; model.arena_len()];
+    let mut network = Network::new(&model, &mut arena).unwrap();
+    let pixels: Vec<u8> = (1..=5).flat_map(|row| [row, 10 * row, 0, 0]).collect();
+    let sums = [1 + 2 + 3 + 4 + 100, 2 + 3 + 4 + 5 + 100];
+    assert_eq!(logits(&mut network, &pixels), [sums[0] + sums[1], 20 + 30 + 40 + 50]);
+}
+
+#[test]
 fn padding_reads_as_the_zero_point() {
     let input = Shape { height: 1, width: 1, channels: 1 };
     let mut first = Draft::new(Op::Conv, input, 1).shaped(|layer| layer.output_zero_point = 10);

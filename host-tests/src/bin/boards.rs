@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser};
 use compiler::device::{Board, FirmwareImage};
 use host_tests::boards::Session;
-use host_tests::shipped::{self, NAMES, TEST_IMAGES};
+use host_tests::shipped::{self, TEST_IMAGES};
 use host_tests::stack;
 use inference_core::{Model, Network};
 use serde_json::{Value, json};
@@ -47,29 +47,39 @@ impl Choice {
         }
     }
 
-    fn models(&self) -> Vec<PathBuf> {
+    /// The chosen model, or all that ship.
+    fn models(&self) -> Result<Vec<PathBuf>> {
         match &self.model {
-            Some(path) if path.ends_with(".tnet") => vec![path.into()],
-            Some(name) => vec![shipped::path(name, "model.tnet")],
-            None => NAMES.map(|name| shipped::path(name, "model.tnet")).into(),
+            Some(name) => Ok(vec![model_path(name)]),
+            None => shipped::all(),
         }
     }
+
+    /// The chosen model, or `nano`.
+    fn model(&self) -> PathBuf {
+        model_path(self.model.as_deref().unwrap_or("nano"))
+    }
+}
+
+fn model_path(name: &str) -> PathBuf {
+    if name.ends_with(".tnet") { name.into() } else { shipped::path(name, "model.tnet") }
 }
 
 fn main() -> Result<()> {
     match Command::parse() {
         Command::Firmware(choice) => {
-            let model = choice.models().swap_remove(0);
+            let model = choice.model();
             choice.boards()?.iter().try_for_each(|board| size(board, &model))
         }
         Command::Bench(choice) => {
-            let models = choice.models();
+            let models = choice.models()?;
             let mut boards = choice.boards()?;
             boards.retain(|board| board.emulator.is_some());
             boards.iter().try_for_each(|board| models.iter().try_for_each(|model| bench(board, model)))
         }
         Command::Parity { choice, images } => {
-            choice.boards()?.iter().try_for_each(|board| parity(board, &choice.models()[0], images))
+            let model = choice.model();
+            choice.boards()?.iter().try_for_each(|board| parity(board, &model, images))
         }
     }
 }

@@ -35,9 +35,11 @@ impl Kernels for Portable {
     fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
         let channels = usize::from(unit.layer.input.channels);
         let tap_row_len = usize::from(unit.layer.window.kernel_width) * channels;
+        // Not beyond the filter: other bytes of the file follow it.
+        let filter = window(unit.parameters.weights, 0, usize::from(unit.layer.window.kernel_height) * tap_row_len);
         pooled_row(unit, input, output, |channel, top, left| {
             let mut acc = unit.bias(channel);
-            for (y, taps) in unit.parameters.weights.chunks_exact(tap_row_len).enumerate() {
+            for (y, taps) in filter.chunks_exact(tap_row_len).enumerate() {
                 let row = window(input.row(top + y), left * channels, tap_row_len);
                 let weights = taps.iter().skip(channel).step_by(channels);
                 let mut pixels = row.iter().skip(channel).step_by(channels);
