@@ -1,7 +1,7 @@
 //! Proof of parity between the core, the references and the boards.
 //!
 //! The tests are in `tests/`; this library holds what they compare the core with,
-//! [`reference`] (plain integers) and [`runtimes`] (tract and ONNX Runtime), and where they get
+//! [`mod@reference`] (plain integers) and [`runtimes`] (tract and ONNX Runtime), and where they get
 //! networks from: [`shipped`] (`models/`) and [`random`].
 
 pub mod boards;

@@ -136,7 +136,7 @@ codes! {
     Algorithm {
         /// One multiplication a tap, weights as the operator's documentation says.
         Direct = 0,
-        /// Fewer multiplications on transformed inputs and weights: see [`winograd`](crate::winograd).
+        /// Fewer multiplications on transformed inputs and weights: see the module `winograd`.
         Winograd = 1,
     }
 }

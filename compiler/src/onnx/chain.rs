@@ -139,7 +139,7 @@ impl Chain {
         Ok(())
     }
 
-    /// Adds max pooling to the last layer. Padding sizes as in [`Padding`]; `value` is the
+    /// Adds max pooling to the last layer. Padding sizes as in `Padding`; `value` is the
     /// explicit padding's, negative infinity for the operator's own.
     pub fn pool(&mut self, node: &Node<'_>, pool: Pool, value: f32) -> Result<(), CompileError> {
         if self.affine.as_ref().is_some_and(|affine| !affine.is_increasing()) {

@@ -1,6 +1,6 @@
 //! Reads an ONNX graph as a chain of fused float layers.
 //!
-//! Each operator is one file in [`ops`]. Whatever has no exact form here is refused by node name.
+//! Each operator is one file in `ops`. Whatever has no exact form here is refused by node name.
 
 mod chain;
 mod node;
