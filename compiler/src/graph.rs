@@ -1,6 +1,6 @@
 //! The float network: a chain of fused layers, batch normalization folded away.
 
-use inference_core::format::{self, Algorithm, Op, Pool, Shape, Window};
+use inference_core::format::{self, Op, Pool, Shape, Window};
 
 /// A network as a chain of layers, from one image to one row of logits.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,29 +80,7 @@ impl Layer {
 
 /// The record of a layer with these shapes, everything else still zero.
 pub fn record(op: Op, input: Shape, output: Shape, window: Window, pool: Pool) -> format::Layer {
-    format::Layer {
-        op,
-        algorithm: Algorithm::Direct,
-        activation: format::Activation::Clamp,
-        window,
-        pool,
-        input,
-        output,
-        input_zero_point: 0,
-        output_zero_point: 0,
-        low: 0,
-        high: u8::MAX,
-        ring_offset: 0,
-        ring_rows: 0,
-        scratch_offset: 0,
-        scratch_len: 0,
-        weights_offset: 0,
-        weights_len: 0,
-        bias_offset: 0,
-        multiplier_offset: 0,
-        shift_offset: 0,
-        table_offset: 0,
-    }
+    format::Layer { window, pool, ..format::Layer::new(op, input, output) }
 }
 
 /// Values of a tensor of this shape.

@@ -1,8 +1,8 @@
 //! Random networks as model files: shapes, windows, pools, clamps and tables of every kind.
 
 use inference_core::format::{
-    ALIGNMENT, Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, MAX_WINDOW_ROWS, NAME_LEN, Op, Pool, Shape,
-    TABLE_LEN, VERSION, Window, checksum,
+    ALIGNMENT, Activation, HEADER_LEN, Header, LAYER_LEN, Layer, MAX_WINDOW_ROWS, NAME_LEN, Op, Pool, Shape, TABLE_LEN,
+    VERSION, Window, checksum,
 };
 
 use crate::rng::Rng;
@@ -135,29 +135,7 @@ impl File {
 }
 
 fn blank() -> Layer {
-    Layer {
-        op: Op::Dense,
-        algorithm: Algorithm::Direct,
-        activation: Activation::Clamp,
-        window: Window::UNIT,
-        pool: Pool::NONE,
-        input: Shape::default(),
-        output: Shape::default(),
-        input_zero_point: 0,
-        output_zero_point: 0,
-        low: 0,
-        high: 255,
-        ring_offset: 0,
-        ring_rows: 0,
-        scratch_offset: 0,
-        scratch_len: 0,
-        weights_offset: 0,
-        weights_len: 0,
-        bias_offset: 0,
-        multiplier_offset: 0,
-        shift_offset: 0,
-        table_offset: 0,
-    }
+    Layer::new(Op::Dense, Shape::default(), Shape::default())
 }
 
 /// Draws windows and pools until one fits the input.

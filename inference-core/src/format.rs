@@ -254,6 +254,33 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// A direct layer without window, pooling or zero points, whose parameters and memory have no place yet.
+    pub const fn new(op: Op, input: Shape, output: Shape) -> Self {
+        Self {
+            op,
+            algorithm: Algorithm::Direct,
+            activation: Activation::Clamp,
+            window: Window::UNIT,
+            pool: Pool::NONE,
+            input,
+            output,
+            input_zero_point: 0,
+            output_zero_point: 0,
+            low: 0,
+            high: u8::MAX,
+            ring_offset: 0,
+            ring_rows: 0,
+            scratch_offset: 0,
+            scratch_len: 0,
+            weights_offset: 0,
+            weights_len: 0,
+            bias_offset: 0,
+            multiplier_offset: 0,
+            shift_offset: 0,
+            table_offset: 0,
+        }
+    }
+
     /// The record as bytes of the file.
     pub fn encode(&self) -> [u8; LAYER_LEN] {
         let mut bytes = [0; LAYER_LEN];

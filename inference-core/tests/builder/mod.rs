@@ -20,29 +20,7 @@ pub struct Draft {
 impl Draft {
     /// A layer with `channels` outputs whose requantization is the identity and whose weights cycle.
     pub fn new(op: Op, input: Shape, channels: u16) -> Self {
-        let layer = Layer {
-            op,
-            algorithm: Algorithm::Direct,
-            activation: Activation::Clamp,
-            window: Window::UNIT,
-            pool: Pool::NONE,
-            input,
-            output: Shape { height: 1, width: 1, channels },
-            input_zero_point: 0,
-            output_zero_point: 0,
-            low: 0,
-            high: 255,
-            ring_offset: 0,
-            ring_rows: 0,
-            scratch_offset: 0,
-            scratch_len: 0,
-            weights_offset: 0,
-            weights_len: 0,
-            bias_offset: 0,
-            multiplier_offset: 0,
-            shift_offset: 0,
-            table_offset: 0,
-        };
+        let layer = Layer::new(op, input, Shape { height: 1, width: 1, channels });
         let channels = usize::from(channels);
         let draft = Self {
             layer,
