@@ -27,8 +27,8 @@ pub const TILE: usize = 2;
 pub const MAX_POINTS: usize = 10;
 /// Columns of the convolution's result that a pair of tiles covers; a narrower map is not eligible.
 pub const PAIR_COLUMNS: usize = 2 * TILE;
-/// Fewest input channels; they are handled in groups of four.
-pub const MIN_CHANNELS: u16 = 3;
+/// Fewest input channels: they are handled in groups of four, the last of which overlaps the one before.
+pub const MIN_CHANNELS: u16 = 4;
 /// A direct sum, without its bias, must stay below this in size.
 pub const MAX_SUM: i64 = 1 << 29;
 
@@ -118,6 +118,11 @@ pub fn quads(layer: &Layer) -> usize {
     usize::from(layer.input.channels).div_ceil(4)
 }
 
+/// The first channel of a group: the last group ends with the last channel.
+pub fn first_channel(quad: usize, channels: usize) -> usize {
+    (quad * 4).min(channels.saturating_sub(4))
+}
+
 /// Bytes of the transformed weights, one `i16` each.
 pub fn stored_weights_len(layer: &Layer) -> u64 {
     let points = points(layer.window.kernel_height) as u64;
@@ -129,8 +134,9 @@ pub fn stored_weights_len(layer: &Layer) -> u64 {
 const CHANNEL_ORDER: [usize; 4] = [0, 2, 1, 3];
 
 /// The transformed weights of an eligible layer, in the order
-/// `[out_channels / 2][point row][point column][groups of 4 in_channels][2 out_channels][in_channels 0, 2, 1, 3]`;
-/// missing channels of the last group and the last pair are zero.
+/// `[out_channels / 2][point row][point column][groups of 4 in_channels][2 out_channels][in_channels 0, 2, 1, 3]`.
+/// The last group has the last four channels; weights of channels that the group before has too are zero,
+/// and so are those of a channel that the last pair lacks.
 ///
 /// `weights`: `[out_channels][kernel_height][kernel_width][in_channels]`.
 pub fn stored_weights<'w>(layer: &Layer, weights: &'w [i8]) -> impl Iterator<Item = i16> + use<'w> {
@@ -140,9 +146,6 @@ pub fn stored_weights<'w>(layer: &Layer, weights: &'w [i8]) -> impl Iterator<Ite
     let quads = quads(layer);
     let weight = move |output: usize, [y, x]: [Point; 2], channel: usize| {
         let mut sum = 0;
-        if channel >= channels {
-            return 0;
-        }
         for (row, row_factor) in y.factors.iter().enumerate().filter(|(_, factor)| **factor != 0) {
             for (column, factor) in x.factors.iter().enumerate().filter(|(_, factor)| **factor != 0) {
                 let tap = (output * kernel + y.tap + row) * kernel + x.tap + column;
@@ -157,7 +160,10 @@ pub fn stored_weights<'w>(layer: &Layer, weights: &'w [i8]) -> impl Iterator<Ite
         let (pair, point) = (index / (points * points), index % (points * points));
         let point = [POINTS[point / points], POINTS[point % points]];
         (0..quads).flat_map(move |quad| {
-            (0..8).map(move |lane| weight(pair * 2 + lane / 4, point, quad * 4 + CHANNEL_ORDER[lane % 4]))
+            (0..8).map(move |lane| {
+                let channel = first_channel(quad, channels) + CHANNEL_ORDER[lane % 4];
+                if channel < quad * 4 { 0 } else { weight(pair * 2 + lane / 4, point, channel) }
+            })
         })
     })
 }

@@ -25,6 +25,8 @@ mod arch {
     #[cfg(thumbnet_dsp)]
     mod dsp_tiles;
     #[cfg(thumbnet_dsp)]
+    mod dsp_transform;
+    #[cfg(thumbnet_dsp)]
     mod dsp_winograd;
     pub mod words;
 }

@@ -3,37 +3,19 @@
 use super::Unit;
 use super::arch::words;
 use super::portable::Portable;
-use super::winograd::{Finish, Steps, Sums};
-use crate::winograd::{self, Combine, POINTS, TILE};
+use super::winograd::{Finish, MAX_COLUMNS, MAX_ROWS, Steps, Sums};
+use crate::winograd::{self, Combine, POINTS, TILE, first_channel};
 
-/// Input columns under a pair of tiles, for the largest kernel.
-const MAX_COLUMNS: usize = 10;
 const LOW: u32 = 0x0000_ffff;
 const HIGH: u32 = 0xffff_0000;
 const EVEN_BYTES: u32 = 0x00ff_00ff;
 
 impl Steps for Portable {
-    #[inline(never)]
-    fn transform<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]) {
+    fn transform<const P: usize>(rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], _scratch: &mut [i32]) {
         let quads = channels.div_ceil(4);
-        // Taps of the kernel, and three columns more.
-        let columns = 6 + (P - 4) / 3 * 2;
-        for quad in 0..quads {
-            let mut patch = [[0; 2]; MAX_COLUMNS];
-            for (column, lanes) in patch.iter_mut().take(columns).enumerate() {
-                let [first, second] = rows.map(|row| word(row, column * channels + quad * 4));
-                *lanes = [
-                    combined(combine, first & EVEN_BYTES, second & EVEN_BYTES),
-                    combined(combine, (first >> 8) & EVEN_BYTES, (second >> 8) & EVEN_BYTES),
-                ];
-            }
-            for (point, inputs) in POINTS[..P].iter().zip(inputs.chunks_exact_mut(quads * 4)) {
-                let Some(tiles) = inputs.as_chunks_mut::<2>().0.get_mut(quad * 2..quad * 2 + 2) else { return };
-                for (tile, target) in tiles.iter_mut().enumerate() {
-                    let [first, second] = point.inputs.map(|column| patch[column + tile * TILE]);
-                    *target = [0, 1].map(|half| combined(point.combine, first[half], second[half]));
-                }
-            }
+        for (point, inputs) in POINTS[..P].iter().zip(inputs.chunks_exact_mut(P * quads * 4)) {
+            let rows = point.inputs.map(|row| rows[row]);
+            transform_row::<P>(rows, point.combine, channels, inputs);
         }
     }
 
@@ -89,6 +71,31 @@ impl Steps for Portable {
     }
 }
 
+/// One row of points, from the two rows that it combines.
+#[inline(never)]
+fn transform_row<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]) {
+    let quads = channels.div_ceil(4);
+    // Taps of the kernel, and three columns more.
+    let columns = 6 + (P - 4) / 3 * 2;
+    for quad in 0..quads {
+        let mut patch = [[0; 2]; MAX_COLUMNS];
+        for (column, lanes) in patch.iter_mut().take(columns).enumerate() {
+            let [first, second] = rows.map(|row| word(row, column * channels + first_channel(quad, channels)));
+            *lanes = [
+                combined(combine, first & EVEN_BYTES, second & EVEN_BYTES),
+                combined(combine, (first >> 8) & EVEN_BYTES, (second >> 8) & EVEN_BYTES),
+            ];
+        }
+        for (point, inputs) in POINTS[..P].iter().zip(inputs.chunks_exact_mut(quads * 4)) {
+            let Some(tiles) = inputs.as_chunks_mut::<2>().0.get_mut(quad * 2..quad * 2 + 2) else { return };
+            for (tile, target) in tiles.iter_mut().enumerate() {
+                let [first, second] = point.inputs.map(|column| patch[column + tile * TILE]);
+                *target = [0, 1].map(|half| combined(point.combine, first[half], second[half]));
+            }
+        }
+    }
+}
+
 /// Four times the direct sums of a tile: its upper row, its lower row.
 #[inline(never)]
 fn tile_of<const P: usize>(sums: &[[Sums; P]; P], lane: usize) -> [[i32; TILE]; TILE] {
@@ -110,12 +117,8 @@ fn combined(combine: Combine, a: u32, b: u32) -> u32 {
     }
 }
 
-/// Four bytes as a little-endian word; zero for those beyond the row.
+/// Four bytes as a little-endian word; zero where the row has none.
 #[inline(always)]
 fn word(row: &[u8], start: usize) -> u32 {
-    let row = row.get(start..).unwrap_or(&[]);
-    match row.first_chunk() {
-        Some(&bytes) => u32::from_le_bytes(bytes),
-        None => row.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)),
-    }
+    row.get(start..).and_then(|row| row.first_chunk()).map_or(0, |&bytes| u32::from_le_bytes(bytes))
 }

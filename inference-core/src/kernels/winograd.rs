@@ -6,20 +6,25 @@
 use super::arch::words;
 use super::{InputRows, Unit};
 use crate::format::{Layer, Pool};
-use crate::winograd::{Combine, PAIR_COLUMNS, POINTS, TILE, columns, points, quads};
+use crate::winograd::{PAIR_COLUMNS, TILE, columns, points, quads};
 
 /// The sums of one point: first output channel, tile 0 and 1; second output channel, tile 0 and 1.
 pub type Sums = [i32; 4];
 
+/// Input columns under a pair of tiles, for the largest kernel.
+pub const MAX_COLUMNS: usize = 10;
+/// Input rows under a tile, for the largest kernel.
+pub const MAX_ROWS: usize = 8;
+
 /// What a family does its own way.
 pub trait Steps {
-    /// Transforms `P` points of one row of points, for two tiles.
+    /// Transforms the inputs of a pair of tiles to `P` rows of `P` points.
     ///
-    /// `rows`: the two input rows that the points combine, from the first tile's first pixel on,
-    /// `columns * channels` bytes and perhaps more. `inputs`: `[P][groups of 4 channels][2 tiles]` times two words, each
-    /// with two 16-bit lanes: channels 0 and 2, then 1 and 3. Channels that the last group lacks may be
-    /// anything: their weights are zero.
-    fn transform<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]);
+    /// `rows`: from the first tile's first pixel on, `columns * channels` bytes and perhaps more; of a
+    /// smaller kernel, the last rows are not read. `inputs`: `[points][groups of 4 channels][2 tiles]`
+    /// times two words, each with two 16-bit lanes: channels 0 and 2, then 1 and 3, counted from
+    /// [`first_channel`](crate::winograd::first_channel). `scratch`: [`scratch_words`].
+    fn transform<const P: usize>(rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]);
 
     /// Multiplies transformed inputs with the weights of two output channels.
     ///
@@ -57,12 +62,19 @@ impl Finish {
     }
 }
 
+/// Words of scratch memory for the transform: a column's value, two words, at each row of points.
+fn scratch_words(points: usize) -> usize {
+    points * MAX_COLUMNS * 2
+}
+
 /// Words of each part of the workspace.
 struct Parts {
     inputs: usize,
-    sums: usize,
     blank: usize,
+    sums: usize,
     results: usize,
+    /// The sums and the results; before there are any, the transform's scratch memory.
+    shared: usize,
 }
 
 impl Parts {
@@ -70,11 +82,14 @@ impl Parts {
         let points = points(layer.window.kernel_height);
         let quads = quads(layer);
         let finish = if is_aligned(layer) { Finish::Largest } else { Finish::Outputs };
+        let sums = points * points * 4;
+        let results = usize::from(layer.output.channels) * finish.words();
         Self {
             inputs: points * points * quads * 4,
-            sums: points * points * 4,
             blank: patch_columns(layer) * quads,
-            results: usize::from(layer.output.channels) * finish.words(),
+            sums,
+            results,
+            shared: (sums + results).max(scratch_words(points)),
         }
     }
 }
@@ -92,7 +107,7 @@ fn patch_columns(layer: &Layer) -> usize {
 /// Bytes of workspace that the algorithm needs, and what aligning them may cost.
 pub fn workspace_len(layer: &Layer) -> usize {
     let parts = Parts::of(layer);
-    (parts.inputs + parts.sums + parts.blank + parts.results + 1) * size_of::<u32>()
+    (parts.inputs + parts.blank + parts.shared + 1) * size_of::<u32>()
 }
 
 /// One step: see [`Kernels::winograd_rows`](super::Kernels::winograd_rows).
@@ -113,13 +128,10 @@ fn step<S: Steps, const P: usize>(
     let layer = &unit.layer;
     let parts = Parts::of(layer);
     let (inputs, rest) = words::of(workspace).split_at_mut_checked(parts.inputs)?;
-    let (sums, rest) = rest.split_at_mut_checked(parts.sums)?;
     let (blank, rest) = rest.split_at_mut_checked(parts.blank)?;
-    let results = words::signed(rest.get_mut(..parts.results)?);
+    let shared = words::signed(rest.get_mut(..parts.shared)?);
     blank.fill(u32::from_ne_bytes([layer.input_zero_point; 4]));
     let blank = words::bytes(blank);
-    let sums: &mut [[Sums; P]; P] =
-        words::signed(sums).as_chunks_mut().0.as_chunks_mut::<P>().0.first_chunk_mut::<P>()?;
     let channels = usize::from(layer.input.channels);
     let patch_len = patch_columns(layer) * channels;
     let pair_len = size_of_val(inputs);
@@ -140,9 +152,10 @@ fn step<S: Steps, const P: usize>(
             Some(patch) if patch.len() >= patch_len => patch,
             _ => blank,
         };
-        for (point, inputs) in POINTS.iter().zip(inputs.chunks_exact_mut((parts.inputs / P).max(1))) {
-            S::transform::<P>(point.inputs.map(patch), point.combine, channels, inputs);
-        }
+        S::transform::<P>(&core::array::from_fn(patch), channels, inputs, shared);
+        let (sums, results) = shared.split_at_mut_checked(parts.sums)?;
+        let results = results.get_mut(..parts.results)?;
+        let sums: &mut [[Sums; P]; P] = sums.as_chunks_mut().0.as_chunks_mut::<P>().0.first_chunk_mut::<P>()?;
         let channels = results.chunks_mut(2 * finish.words()).zip(unit.parameters.bias.chunks(2 * size_of::<i32>()));
         for (weights, (results, bias)) in unit.parameters.weights.chunks_exact(pair_len).zip(channels) {
             S::multiply(inputs, weights, quads(layer), sums.as_flattened_mut());

@@ -3,21 +3,18 @@
 //! One point of four channels, two tiles and two output channels takes ten instructions: two loads of
 //! four words and eight dual multiplications.
 
-use core::arch::{asm, global_asm};
+use core::arch::global_asm;
 
 use super::super::Unit;
 use super::super::portable::Portable;
-use super::super::winograd::{Finish, Steps, Sums};
+use super::super::winograd::{Finish, MAX_ROWS, Steps, Sums};
 use super::dsp::Dsp;
-use super::{dsp_block, dsp_tiles};
-use crate::winograd::{Combine, POINTS, TILE};
+use super::{dsp_block, dsp_tiles, dsp_transform};
 
 /// Most groups of four channels: so often the loop body stands in the text.
 const MAX_QUADS: usize = 32;
 /// Bytes of the loop body.
 const BODY: usize = 38;
-/// Input columns under a pair of tiles, for the largest kernel.
-const MAX_COLUMNS: usize = 10;
 
 unsafe extern "C" {
     /// Multiplies `points * quads` groups; writes four sums a point up to `end`.
@@ -86,23 +83,8 @@ global_asm!(
 );
 
 impl Steps for Dsp {
-    fn transform<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]) {
-        let columns = 6 + (P - 4) / 3 * 2;
-        let quads = channels.div_ceil(4);
-        // The last group of the last column may reach beyond it.
-        let reach = (columns - 1) * channels + quads * 4;
-        if rows.iter().any(|row| row.len() < reach) || inputs.len() < P * quads * 4 {
-            return Portable::transform::<P>(rows, combine, channels, inputs);
-        }
-        let rows = rows.map(<[u8]>::as_ptr);
-        // SAFETY: each group of each column of the rows has four bytes there, and `inputs` has `P * quads * 4` words.
-        unsafe {
-            match combine {
-                Combine::Difference => transform::<P>(rows, difference, channels, inputs.as_mut_ptr()),
-                Combine::Sum => transform::<P>(rows, sum, channels, inputs.as_mut_ptr()),
-                Combine::Copy => transform::<P>(rows, |first, _| first, channels, inputs.as_mut_ptr()),
-            }
-        }
+    fn transform<const P: usize>(rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]) {
+        dsp_transform::transform::<P>(rows, channels, inputs, scratch);
     }
 
     fn multiply(inputs: &[u32], weights: &[u8], quads: usize, sums: &mut [Sums]) {
@@ -134,75 +116,4 @@ impl Steps for Dsp {
     fn activate(unit: &Unit<'_>, high_words: bool, results: &[i32], step: usize, output: &mut [u8]) {
         dsp_block::activate(unit, high_words, results, step, output);
     }
-}
-
-/// Transforms one row of points.
-///
-/// # Safety
-/// From each group of four channels of each column on, the rows have four bytes; `inputs` has room for
-/// four words a group for each of `P` points.
-#[inline(never)]
-unsafe fn transform<const P: usize>(
-    [first, second]: [*const u8; 2],
-    combine: impl Fn(u32, u32) -> u32,
-    channels: usize,
-    inputs: *mut u32,
-) {
-    let columns = 6 + (P - 4) / 3 * 2;
-    let quads = channels.div_ceil(4);
-    for quad in 0..quads {
-        let mut patch = [[0; 2]; MAX_COLUMNS];
-        for (column, lanes) in patch.iter_mut().take(columns).enumerate() {
-            let offset = column * channels + quad * 4;
-            // SAFETY: the caller says so.
-            let (a, b) = unsafe {
-                (first.add(offset).cast::<u32>().read_unaligned(), second.add(offset).cast::<u32>().read_unaligned())
-            };
-            *lanes = [combine(even(a), even(b)), combine(odd(a), odd(b))];
-        }
-        for (index, point) in POINTS[..P].iter().enumerate() {
-            for tile in 0..2 {
-                let [a, b] = point.inputs.map(|column| patch[column + tile * TILE]);
-                let lanes = match point.combine {
-                    Combine::Difference => [difference(a[0], b[0]), difference(a[1], b[1])],
-                    Combine::Sum => [sum(a[0], b[0]), sum(a[1], b[1])],
-                    Combine::Copy => a,
-                };
-                // SAFETY: the point has four words a group.
-                unsafe { inputs.add((index * quads + quad) * 4 + tile * 2).cast::<[u32; 2]>().write(lanes) };
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn even(word: u32) -> u32 {
-    word & 0x00ff_00ff
-}
-
-#[inline(always)]
-fn odd(word: u32) -> u32 {
-    (word >> 8) & 0x00ff_00ff
-}
-
-/// Both lanes added.
-#[inline(always)]
-fn sum(a: u32, b: u32) -> u32 {
-    let result;
-    // SAFETY: reads and writes registers only.
-    unsafe {
-        asm!(with_dsp!(), "sadd16 {}, {}, {}", out(reg) result, in(reg) a, in(reg) b, options(pure, nomem, nostack))
-    }
-    result
-}
-
-/// Both lanes of `b` subtracted from those of `a`.
-#[inline(always)]
-fn difference(a: u32, b: u32) -> u32 {
-    let result;
-    // SAFETY: reads and writes registers only.
-    unsafe {
-        asm!(with_dsp!(), "ssub16 {}, {}, {}", out(reg) result, in(reg) a, in(reg) b, options(pure, nomem, nostack))
-    }
-    result
 }
