@@ -47,13 +47,16 @@ fn generate() -> Result<(), String> {
     if board.target != target {
         return Err(format!("{name} has a {}: build with --target {}, not {target}", board.core, board.target));
     }
+    if let Some(hal) = board.hal.as_ref().filter(|hal| !has_feature(hal)) {
+        return Err(format!("{name} is driven by {hal}: build with --features {hal}"));
+    }
 
     let memory_map = watched_text(&root.join("boards").join(format!("{name}.x")))?;
     fs::write(out.join("memory.x"), &memory_map).map_err(|error| format!("cannot write memory.x: {error}"))?;
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
     println!("cargo::rustc-link-arg-bins=--nmagic");
-    if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
+    if has_feature("defmt") {
         println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
     }
 
@@ -101,6 +104,10 @@ fn watched(path: &Path) -> Result<Vec<u8>, String> {
 
 fn watched_text(path: &Path) -> Result<String, String> {
     String::from_utf8(watched(path)?).map_err(|_| format!("{} is not text", path.display()))
+}
+
+fn has_feature(name: &str) -> bool {
+    env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase().replace('-', "_"))).is_some()
 }
 
 /// An environment variable that cargo sets.

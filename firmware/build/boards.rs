@@ -10,6 +10,7 @@ pub struct Board {
     pub core: String,
     pub target: String,
     pub file: String,
+    pub hal: Option<String>,
     pub emulator: Option<String>,
 }
 

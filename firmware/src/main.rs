@@ -6,6 +6,7 @@ mod image;
 #[cfg(target_os = "none")]
 mod start;
 #[cfg(target_os = "none")]
+#[allow(dead_code, reason = "a board may count with something else")]
 mod tick_counter;
 
 #[cfg(not(target_os = "none"))]

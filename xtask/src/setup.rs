@@ -13,8 +13,6 @@ use crate::shell::{command, output, root, run, target, works};
 const ONNX_RUNTIME: &str = "1.23.2";
 /// The Python that the wheel is for. Any does: only the library in the wheel is used.
 const WHEEL_PYTHON: &str = "3.12";
-/// The smallest core that the library is for; no board in `boards.toml` needs to have it.
-const SMALLEST_TARGET: &str = "thumbv6m-none-eabi";
 
 /// Everything.
 pub fn all() -> Result<()> {
@@ -39,8 +37,7 @@ pub fn rust_targets() -> Result<()> {
     let table = root().join("firmware/boards.toml");
     let text = fs::read_to_string(&table).with_context(|| format!("reading {}", table.display()))?;
     let boards: Boards = toml::from_str(&text).with_context(|| format!("in {}", table.display()))?;
-    let mut targets: BTreeSet<_> = boards.board.into_iter().map(|board| board.target).collect();
-    targets.insert(SMALLEST_TARGET.into());
+    let targets: BTreeSet<_> = boards.board.into_iter().map(|board| board.target).collect();
     if !works("rustup", &["--version"])? {
         // A Rust from a distribution may have the targets all the same.
         let sysroot = output(&mut command("rustc", &["--print", "sysroot"]))?;

@@ -16,6 +16,8 @@ pub struct Board {
     pub core: String,
     /// Rust's target for that core.
     pub target: String,
+    /// The feature of the firmware that brings the chip's HAL.
+    pub hal: Option<String>,
     /// QEMU's machine; `None` for a board that is not emulated.
     pub emulator: Option<String>,
 }

@@ -63,6 +63,7 @@ fn run_cargo(board: &Board, model: &Path, target_dir: &Path) -> Result<(), Devic
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["build", "--release", "--bin", "firmware", "--target", &board.target, "--target-dir"])
         .arg(target_dir)
+        .args(board.hal.iter().flat_map(|hal| ["--features", hal]))
         .env("THUMBNET_BOARD", &board.name)
         .env("THUMBNET_MODEL", model)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")

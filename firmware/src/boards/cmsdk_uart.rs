@@ -4,6 +4,8 @@
 use core::convert::Infallible;
 use core::ptr::NonNull;
 
+use cortex_m::interrupt::InterruptNumber;
+use cortex_m::peripheral::NVIC;
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 
 /// Byte offsets of the registers.
@@ -30,19 +32,28 @@ const MIN_DIVIDER: u32 = 16;
 /// One UART. Its buffers hold one byte each way.
 pub struct CmsdkUart {
     base: NonNull<u32>,
-    /// Waits until the receive interrupt is pending, or until any other event.
-    wait: fn(),
+    receive: ReceiveInterrupt,
+}
+
+/// The number of the receive interrupt.
+#[derive(Clone, Copy)]
+struct ReceiveInterrupt(u16);
+
+// SAFETY: `CmsdkUart::new`'s caller vouches for the number.
+unsafe impl InterruptNumber for ReceiveInterrupt {
+    fn number(self) -> u16 {
+        self.0
+    }
 }
 
 impl CmsdkUart {
     /// The UART whose registers begin at `base`, at `baud` bits a second of a clock of `clock_hz`.
-    /// `wait` is called while there is nothing to read: it may sleep until the receive interrupt, or return at once.
     ///
     /// # Safety
     ///
-    /// A CMSDK APB UART is at `base`, and nothing else uses it.
-    pub unsafe fn new(base: NonNull<u32>, clock_hz: u32, baud: u32, wait: fn()) -> Self {
-        let uart = Self { base, wait };
+    /// A CMSDK APB UART is at `base`, `interrupt` is the number of its receive interrupt, and nothing else uses them.
+    pub unsafe fn new(base: NonNull<u32>, interrupt: u16, clock_hz: u32, baud: u32) -> Self {
+        let uart = Self { base, receive: ReceiveInterrupt(interrupt) };
         let divider = clock_hz.checked_div(baud).unwrap_or(0).max(MIN_DIVIDER);
         uart.write_register(offset::BAUDDIV, divider);
         uart.write_register(offset::CTRL, CTRL_TX | CTRL_RX | CTRL_RX_INTERRUPT);
@@ -69,6 +80,19 @@ impl CmsdkUart {
     fn state(&self, bit: u32) -> bool {
         self.read_register(offset::STATE) & bit != 0
     }
+
+    /// Sleeps until a byte has come.
+    ///
+    /// The interrupt is enabled only in here and never taken: a pending one ends `wfi` even while interrupts are masked.
+    fn sleep_until_received(&self) {
+        cortex_m::interrupt::free(|_| {
+            // SAFETY: interrupts are masked until it is disabled again, so no handler can run.
+            unsafe { NVIC::unmask(self.receive) };
+            cortex_m::asm::wfi();
+            NVIC::mask(self.receive);
+            NVIC::unpend(self.receive);
+        });
+    }
 }
 
 impl ErrorType for CmsdkUart {
@@ -88,7 +112,7 @@ impl Read for CmsdkUart {
             return Ok(0);
         }
         while !self.state(STATE_RX_FULL) {
-            (self.wait)();
+            self.sleep_until_received();
         }
         let mut count = 0;
         for slot in buffer {
