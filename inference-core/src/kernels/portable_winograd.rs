@@ -3,7 +3,7 @@
 use super::Unit;
 use super::arch::words;
 use super::portable::Portable;
-use super::winograd::{Finish, MAX_COLUMNS, MAX_ROWS, Steps, Sums};
+use super::winograd::{Finish, MAX_COLUMNS, MAX_ROWS, Steps, Sums, Tiles};
 use crate::winograd::{self, Combine, POINTS, TILE, first_channel};
 
 const LOW: u32 = 0x0000_ffff;
@@ -20,7 +20,7 @@ impl Steps for Portable {
     }
 
     #[inline(never)]
-    fn multiply(inputs: &[u32], weights: &[u8], quads: usize, sums: &mut [Sums]) {
+    fn multiply(inputs: &[u32], weights: &[u8], quads: usize, _wanted: Tiles, sums: &mut [Sums]) {
         let inputs = words::halves(inputs).chunks_exact(quads * 8);
         let weights = weights.as_chunks::<2>().0.chunks_exact(quads * 8);
         for ((sums, inputs), weights) in sums.iter_mut().zip(inputs).zip(weights) {

@@ -26,11 +26,12 @@ pub trait Steps {
     /// [`first_channel`](crate::winograd::first_channel). `scratch`: [`scratch_words`].
     fn transform<const P: usize>(rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]);
 
-    /// Multiplies transformed inputs with the weights of two output channels.
+    /// Multiplies transformed inputs with the weights of two output channels. The sums of a tile that is
+    /// not wanted may be anything.
     ///
     /// `inputs`: `[points][quads][2 tiles]` times two words; `weights`:
     /// `[points][quads][2 output channels][4]` times two bytes; `sums`: one a point.
-    fn multiply(inputs: &[u32], weights: &[u8], quads: usize, sums: &mut [Sums]);
+    fn multiply(inputs: &[u32], weights: &[u8], quads: usize, wanted: Tiles, sums: &mut [Sums]);
 
     /// Transforms the sums of one or two output channels back and adds their biases.
     ///
@@ -42,6 +43,15 @@ pub trait Steps {
 
     /// Activates a pixel: every `step`th result for the next channel.
     fn activate(unit: &Unit<'_>, high_words: bool, results: &[i32], step: usize, output: &mut [u8]);
+}
+
+/// The tiles of a pair whose outputs are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tiles {
+    /// Both.
+    Both,
+    /// The second: the first one's outputs are written already.
+    Second,
 }
 
 /// What becomes of the outputs of a tile.
@@ -156,12 +166,14 @@ fn step<S: Steps, const P: usize>(
         let (sums, results) = shared.split_at_mut_checked(parts.sums)?;
         let results = results.get_mut(..parts.results)?;
         let sums: &mut [[Sums; P]; P] = sums.as_chunks_mut().0.as_chunks_mut::<P>().0.first_chunk_mut::<P>()?;
+        let tail = done - left;
+        let wanted = if tail < TILE { Tiles::Both } else { Tiles::Second };
         let channels = results.chunks_mut(2 * finish.words()).zip(unit.parameters.bias.chunks(2 * size_of::<i32>()));
         for (weights, (results, bias)) in unit.parameters.weights.chunks_exact(pair_len).zip(channels) {
-            S::multiply(inputs, weights, quads(layer), sums.as_flattened_mut());
+            S::multiply(inputs, weights, quads(layer), wanted, sums.as_flattened_mut());
             S::finish(sums, bias, finish, results);
         }
-        let block = Block { left, tail: done - left, high_words };
+        let block = Block { left, tail, high_words };
         match (aligned, layer.pool == Pool::NONE) {
             (true, _) => block.write_windows::<S>(unit, results, 2, outputs[0]),
             (false, true) => block.write_rows::<S>(unit, results, &mut outputs),
