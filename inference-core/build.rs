@@ -5,8 +5,7 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-check-cfg=cfg(thumbnet_dsp)");
-    println!("cargo:rustc-check-cfg=cfg(thumbnet_v8m)");
+    println!("cargo:rustc-check-cfg=cfg(thumbnet_assembly, thumbnet_dsp, thumbnet_mla, thumbnet_v8m)");
     println!("cargo:rerun-if-env-changed=THUMBNET_KERNELS");
     if std::env::var("THUMBNET_KERNELS").is_ok_and(|family| family == "portable") {
         return;
@@ -14,10 +13,16 @@ fn main() {
     let target = std::env::var("TARGET").unwrap_or_default();
     // ARMv7E-M has the DSP extension; so has every ARMv8-M mainline core with this name that we know a board of.
     if target.starts_with("thumbv7em-") || target.starts_with("thumbv8m.main-") {
+        println!("cargo:rustc-cfg=thumbnet_assembly");
         println!("cargo:rustc-cfg=thumbnet_dsp");
     }
     // There the extension is optional, and the assembler has to be told of it.
     if target.starts_with("thumbv8m.main-") {
         println!("cargo:rustc-cfg=thumbnet_v8m");
+    }
+    // ARMv7-M: the Cortex-M3, multiplications of one pair at a time.
+    if target.starts_with("thumbv7m-") {
+        println!("cargo:rustc-cfg=thumbnet_assembly");
+        println!("cargo:rustc-cfg=thumbnet_mla");
     }
 }

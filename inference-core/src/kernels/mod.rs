@@ -18,16 +18,32 @@ mod arch {
             ""
         };
     }
+    #[cfg(thumbnet_assembly)]
+    mod dense;
+    #[cfg(thumbnet_assembly)]
+    mod direct;
     #[cfg(thumbnet_dsp)]
     pub mod dsp;
     #[cfg(thumbnet_dsp)]
     mod dsp_block;
     #[cfg(thumbnet_dsp)]
-    mod dsp_tiles;
-    #[cfg(thumbnet_dsp)]
-    mod dsp_transform;
-    #[cfg(thumbnet_dsp)]
     mod dsp_winograd;
+    #[cfg(thumbnet_assembly)]
+    mod family;
+    #[cfg(thumbnet_mla)]
+    pub mod mla;
+    #[cfg(thumbnet_mla)]
+    mod mla_block;
+    #[cfg(thumbnet_mla)]
+    mod mla_winograd;
+    #[cfg(thumbnet_assembly)]
+    mod points;
+    #[cfg(thumbnet_assembly)]
+    mod requantize;
+    #[cfg(thumbnet_assembly)]
+    mod tiles;
+    #[cfg(thumbnet_assembly)]
+    mod transform;
     pub mod words;
 }
 pub mod blocks;
@@ -39,11 +55,14 @@ use crate::format::{Activation, Algorithm, Layer, MAX_WINDOW_ROWS, Op, TABLE_LEN
 use crate::requantize;
 
 /// The family that the engine runs on this target.
-#[cfg(not(thumbnet_dsp))]
+#[cfg(not(thumbnet_assembly))]
 pub type Selected = portable::Portable;
 /// The family that the engine runs on this target.
 #[cfg(thumbnet_dsp)]
 pub type Selected = arch::dsp::Dsp;
+/// The family that the engine runs on this target.
+#[cfg(thumbnet_mla)]
+pub type Selected = arch::mla::Mla;
 
 /// Bytes of workspace with which every family computes the rows of this layer at full speed.
 pub fn workspace_len(layer: &Layer) -> usize {

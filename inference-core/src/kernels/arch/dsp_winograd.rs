@@ -1,18 +1,12 @@
-//! The Winograd steps with the DSP extension.
+//! The products of the Winograd algorithm with the DSP extension.
 //!
 //! One point of four channels, two tiles and two output channels takes ten instructions: two loads of
 //! four words and eight dual multiplications.
 
 use core::arch::global_asm;
 
-use super::super::Unit;
-use super::super::portable::Portable;
-use super::super::winograd::{Finish, MAX_ROWS, Steps, Sums, Tiles};
-use super::dsp::Dsp;
-use super::{dsp_block, dsp_tiles, dsp_transform};
+use super::points::{MAX_QUADS, SumsRange};
 
-/// Most groups of four channels: so often the loop body stands in the text.
-const MAX_QUADS: usize = 32;
 /// Bytes of the loop body.
 const BODY: usize = 38;
 /// Bytes of the loop body for one tile, and how often it stands in the text.
@@ -20,17 +14,11 @@ const BODY_SECOND: usize = 22;
 const UNROLLED_SECOND: usize = 8;
 
 unsafe extern "C" {
-    /// Multiplies `points * quads` groups; writes four sums a point up to `end`.
-    fn thumbnet_dsp_points(inputs: *const u32, weights: *const u8, sums: *const SumsRange, quads: usize);
-    /// The same for the second tile alone, in six instructions a point.
-    fn thumbnet_dsp_points_second(inputs: *const u32, weights: *const u8, sums: *const SumsRange, quads: usize);
-}
-
-/// Where the sums go; the offsets of the fields are in the text of `thumbnet_dsp_points`.
-#[repr(C)]
-struct SumsRange {
-    start: *mut Sums,
-    end: *mut Sums,
+    /// See [`Family::POINTS`](super::family::Family::POINTS). The loop body stands in the text as often as there
+    /// may be groups.
+    pub fn thumbnet_dsp_points(inputs: *const u32, weights: *const u8, sums: *const SumsRange, quads: usize);
+    /// See [`Family::POINTS_SECOND`](super::family::Family::POINTS_SECOND): six instructions a group.
+    pub fn thumbnet_dsp_points_second(inputs: *const u32, weights: *const u8, sums: *const SumsRange, quads: usize);
 }
 
 // r0 inputs, r1 weights, r2 to r5 the inputs of two tiles, r6 to r9 the weights of two output channels,
@@ -134,39 +122,3 @@ global_asm!(
     SHIFT_SECOND = const UNROLLED_SECOND.ilog2(),
     MAX_QUADS = const MAX_QUADS,
 );
-
-impl Steps for Dsp {
-    fn transform<const P: usize>(rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]) {
-        dsp_transform::transform::<P>(rows, channels, inputs, scratch);
-    }
-
-    fn multiply(inputs: &[u32], weights: &[u8], quads: usize, wanted: Tiles, sums: &mut [Sums]) {
-        let fits = inputs.len() >= sums.len() * quads * 4 && weights.len() >= sums.len() * quads * 16;
-        if !fits || sums.is_empty() || !(1..=MAX_QUADS).contains(&quads) || !weights.as_ptr().addr().is_multiple_of(4) {
-            return Portable::multiply(inputs, weights, quads, wanted, sums);
-        }
-        let sums = sums.as_mut_ptr_range();
-        let sums = SumsRange { start: sums.start, end: sums.end };
-        let (inputs, weights) = (inputs.as_ptr(), weights.as_ptr());
-        // SAFETY: a point reads 16 bytes a group of inputs and of weights and writes one `Sums`, or half
-        // of it; the lengths and the alignment of the weights were checked above.
-        unsafe {
-            match wanted {
-                Tiles::Both => thumbnet_dsp_points(inputs, weights, &sums, quads),
-                Tiles::Second => thumbnet_dsp_points_second(inputs, weights, &sums, quads),
-            }
-        }
-    }
-
-    fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], finish: Finish, results: &mut [i32]) {
-        dsp_tiles::finish(sums, bias, finish, results);
-    }
-
-    fn takes_high_words(unit: &Unit<'_>) -> bool {
-        dsp_block::takes_high_words(unit)
-    }
-
-    fn activate(unit: &Unit<'_>, high_words: bool, results: &[i32], step: usize, output: &mut [u8]) {
-        dsp_block::activate(unit, high_words, results, step, output);
-    }
-}

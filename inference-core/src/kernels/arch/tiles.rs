@@ -9,15 +9,14 @@ use core::arch::global_asm;
 use super::super::winograd::{Finish, Sums};
 
 unsafe extern "C" {
-    fn thumbnet_dsp_tiles_4(sums: *const Sums, results: *mut i32, bias: *const u8, end: *mut i32, mode: usize);
-    fn thumbnet_dsp_tiles_7(sums: *const Sums, results: *mut i32, bias: *const u8, end: *mut i32, mode: usize);
-    fn thumbnet_dsp_tiles_10(sums: *const Sums, results: *mut i32, bias: *const u8, end: *mut i32, mode: usize);
+    fn thumbnet_tiles_4(sums: *const Sums, results: *mut i32, bias: *const u8, end: *mut i32, mode: usize);
+    fn thumbnet_tiles_7(sums: *const Sums, results: *mut i32, bias: *const u8, end: *mut i32, mode: usize);
+    fn thumbnet_tiles_10(sums: *const Sums, results: *mut i32, bias: *const u8, end: *mut i32, mode: usize);
 }
 
 // r0 the lane's sum of the first point, r1 results, r2 biases, r3 end of the results, r4 to r7 the four
 // outputs, r8 and r9 a row's two values, r10 and r11 products, r12 bias. On the stack: the mode.
 global_asm!(
-    with_dsp!(),
     "   .syntax unified
     .macro thumbnet_row points, row
         ldr     r8, [r0, #16 * (\\row * \\points)]
@@ -73,12 +72,12 @@ global_asm!(
     .endm
 
     .macro thumbnet_tiles points
-        .section .text.thumbnet_dsp_tiles_\\points, \"ax\", %progbits
+        .section .text.thumbnet_tiles_\\points, \"ax\", %progbits
         .p2align 2
-        .global thumbnet_dsp_tiles_\\points
-        .type thumbnet_dsp_tiles_\\points, %function
+        .global thumbnet_tiles_\\points
+        .type thumbnet_tiles_\\points, %function
         .thumb_func
-    thumbnet_dsp_tiles_\\points:
+    thumbnet_tiles_\\points:
         push    {{r4-r11, lr}}
     1:
         ldr     r12, [r2], #4
@@ -125,7 +124,7 @@ global_asm!(
         add     r7, r12, r7, asr #2
         stmia   r1!, {{r4-r7}}
         bx      lr
-    .size thumbnet_dsp_tiles_\\points, . - thumbnet_dsp_tiles_\\points
+    .size thumbnet_tiles_\\points, . - thumbnet_tiles_\\points
     .endm
 
     thumbnet_tiles 4
@@ -150,9 +149,9 @@ pub fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], finish: Finish
     // results, of which the mode writes `finish.words()` a channel, were checked above.
     unsafe {
         match P {
-            4 => thumbnet_dsp_tiles_4(sums, results.start, bias.as_ptr(), results.end, mode),
-            7 => thumbnet_dsp_tiles_7(sums, results.start, bias.as_ptr(), results.end, mode),
-            10 => thumbnet_dsp_tiles_10(sums, results.start, bias.as_ptr(), results.end, mode),
+            4 => thumbnet_tiles_4(sums, results.start, bias.as_ptr(), results.end, mode),
+            7 => thumbnet_tiles_7(sums, results.start, bias.as_ptr(), results.end, mode),
+            10 => thumbnet_tiles_10(sums, results.start, bias.as_ptr(), results.end, mode),
             _ => {}
         }
     }

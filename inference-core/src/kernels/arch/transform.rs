@@ -1,4 +1,4 @@
-//! The Winograd input transform with the DSP extension, four channels and a pair of tiles at a time.
+//! The Winograd input transform, four channels and a pair of tiles at a time.
 //!
 //! First the rows are combined, column by column: each column gives a column of points, kept in scratch
 //! memory. Then the columns of each row of points are combined. A value is two words, each with two
@@ -11,7 +11,7 @@ use super::super::winograd::{MAX_COLUMNS, MAX_ROWS};
 /// Bytes of scratch memory for a row of points.
 const PITCH: usize = MAX_COLUMNS * 8;
 
-/// What `thumbnet_dsp_transform` reads; the offsets of the fields are in its text.
+/// What `thumbnet_transform` reads; the offsets of the fields are in its text.
 #[repr(C)]
 struct Arguments {
     rows: [*const u8; MAX_ROWS],
@@ -31,26 +31,70 @@ struct Arguments {
 }
 
 unsafe extern "C" {
-    fn thumbnet_dsp_transform(arguments: *const Arguments);
+    fn thumbnet_transform(arguments: *const Arguments);
+}
+
+// Two 16-bit lanes in a word. Without the DSP extension a word is the sum of its lanes, the upper one times
+// 2^16: a negative lower lane borrows from the upper one, and gives back when both are separated.
+#[cfg(thumbnet_dsp)]
+macro_rules! lanes {
+    () => {
+        concat!(
+            with_dsp!(),
+            "
+            .macro thumbnet_lanes_widen low, high
+                uxtb16  \\high, \\low, ror #8
+                uxtb16  \\low, \\low
+            .endm
+            .macro thumbnet_lanes_add to, a, b
+                sadd16  \\to, \\a, \\b
+            .endm
+            .macro thumbnet_lanes_subtract to, a, b
+                ssub16  \\to, \\a, \\b
+            .endm
+            .macro thumbnet_lanes_separate lanes
+            .endm"
+        )
+    };
+}
+#[cfg(not(thumbnet_dsp))]
+macro_rules! lanes {
+    () => {
+        "
+        .macro thumbnet_lanes_widen low, high
+            lsr     \\high, \\low, #8
+            and     \\high, \\high, #0x00ff00ff
+            and     \\low, \\low, #0x00ff00ff
+        .endm
+        .macro thumbnet_lanes_add to, a, b
+            add     \\to, \\a, \\b
+        .endm
+        .macro thumbnet_lanes_subtract to, a, b
+            sub     \\to, \\a, \\b
+        .endm
+        .macro thumbnet_lanes_separate lanes
+            add     \\lanes, \\lanes, #0x8000
+            eor     \\lanes, \\lanes, #0x8000
+        .endm"
+    };
 }
 
 // Down the columns: r0 to r3 rows, r4 the place in them, r5 to r10 values, r11 scratch memory, r12
 // channels, lr the end of the columns. Along the rows: r0 points, r1 to r12 values, lr bytes of a point.
 // On the stack: arguments, first channel of the group, its first point, row of points.
 global_asm!(
-    with_dsp!(),
+    lanes!(),
     "   .syntax unified
-    .macro thumbnet_widen_in_place low, high
-        uxtb16  \\high, \\low, ror #8
-        uxtb16  \\low, \\low
-    .endm
-
     .macro thumbnet_both operation, to, to_high, a, a_high, b, b_high
         \\operation \\to, \\a, \\b
         \\operation \\to_high, \\a_high, \\b_high
     .endm
 
     .macro thumbnet_store_point first, second, third, fourth
+        thumbnet_lanes_separate \\first
+        thumbnet_lanes_separate \\second
+        thumbnet_lanes_separate \\third
+        thumbnet_lanes_separate \\fourth
         stm     r0, {{\\first, \\second, \\third, \\fourth}}
         add     r0, r0, lr
     .endm
@@ -59,21 +103,21 @@ global_asm!(
         ldr     r11, [sp, #12]
         add     r11, r11, #8 * \\column
         ldm     r11, {{r1-r10}}
-        thumbnet_both ssub16, r1, r2, r1, r2, r3, r4
-        thumbnet_both ssub16, r11, r12, r5, r6, r7, r8
+        thumbnet_both thumbnet_lanes_subtract, r1, r2, r1, r2, r3, r4
+        thumbnet_both thumbnet_lanes_subtract, r11, r12, r5, r6, r7, r8
         thumbnet_store_point r1, r2, r11, r12
+        thumbnet_both thumbnet_lanes_subtract, r1, r2, r3, r4, r5, r6
+        thumbnet_both thumbnet_lanes_subtract, r11, r12, r7, r8, r9, r10
         thumbnet_store_point r3, r4, r7, r8
-        thumbnet_both ssub16, r3, r4, r3, r4, r5, r6
-        thumbnet_both ssub16, r7, r8, r7, r8, r9, r10
-        thumbnet_store_point r3, r4, r7, r8
+        thumbnet_store_point r1, r2, r11, r12
     .endm
 
-    .section .text.thumbnet_dsp_transform, \"ax\", %progbits
+    .section .text.thumbnet_transform, \"ax\", %progbits
     .p2align 2
-    .global thumbnet_dsp_transform
-    .type thumbnet_dsp_transform, %function
+    .global thumbnet_transform
+    .type thumbnet_transform, %function
     .thumb_func
-    thumbnet_dsp_transform:
+    thumbnet_transform:
         push    {{r4-r11, lr}}
         sub     sp, sp, #20
         movs    r4, #0
@@ -89,19 +133,19 @@ global_asm!(
     2:  // a column of the first three taps
         ldr     r5, [r0, r4]
         ldr     r7, [r2, r4]
-        thumbnet_widen_in_place r5, r6
-        thumbnet_widen_in_place r7, r8
-        thumbnet_both ssub16, r5, r6, r5, r6, r7, r8
+        thumbnet_lanes_widen r5, r6
+        thumbnet_lanes_widen r7, r8
+        thumbnet_both thumbnet_lanes_subtract, r5, r6, r5, r6, r7, r8
         strd    r5, r6, [r11], #8
         ldr     r5, [r1, r4]
-        thumbnet_widen_in_place r5, r6
-        thumbnet_both sadd16, r9, r10, r5, r6, r7, r8
+        thumbnet_lanes_widen r5, r6
+        thumbnet_both thumbnet_lanes_add, r9, r10, r5, r6, r7, r8
         strd    r9, r10, [r11, #{PITCH} - 8]
-        thumbnet_both ssub16, r7, r8, r7, r8, r5, r6
+        thumbnet_both thumbnet_lanes_subtract, r7, r8, r7, r8, r5, r6
         strd    r7, r8, [r11, #2 * {PITCH} - 8]
         ldr     r9, [r3, r4]
-        thumbnet_widen_in_place r9, r10
-        thumbnet_both ssub16, r5, r6, r5, r6, r9, r10
+        thumbnet_lanes_widen r9, r10
+        thumbnet_both thumbnet_lanes_subtract, r5, r6, r5, r6, r9, r10
         strd    r5, r6, [r11, #3 * {PITCH} - 8]
         add     r4, r4, r12
         cmp     r4, lr
@@ -120,13 +164,13 @@ global_asm!(
         ldr     r5, [r0, r4]
         ldr     r7, [r1, r4]
         ldr     r9, [r2, r4]
-        thumbnet_widen_in_place r5, r6
-        thumbnet_widen_in_place r7, r8
-        thumbnet_both ssub16, r5, r6, r5, r6, r7, r8
+        thumbnet_lanes_widen r5, r6
+        thumbnet_lanes_widen r7, r8
+        thumbnet_both thumbnet_lanes_subtract, r5, r6, r5, r6, r7, r8
         strd    r5, r6, [r11], #8
         strd    r7, r8, [r11, #{PITCH} - 8]
-        thumbnet_widen_in_place r9, r10
-        thumbnet_both ssub16, r7, r8, r7, r8, r9, r10
+        thumbnet_lanes_widen r9, r10
+        thumbnet_both thumbnet_lanes_subtract, r7, r8, r7, r8, r9, r10
         strd    r7, r8, [r11, #2 * {PITCH} - 8]
         add     r4, r4, r12
         cmp     r4, lr
@@ -146,19 +190,19 @@ global_asm!(
     6:  // a row of points, its first three taps
         str     r11, [sp, #12]
         ldm     r11, {{r1-r10}}
-        thumbnet_both ssub16, r1, r2, r1, r2, r5, r6
-        thumbnet_both ssub16, r11, r12, r5, r6, r9, r10
+        thumbnet_both thumbnet_lanes_subtract, r1, r2, r1, r2, r5, r6
+        thumbnet_both thumbnet_lanes_subtract, r11, r12, r5, r6, r9, r10
         thumbnet_store_point r1, r2, r11, r12
-        thumbnet_both sadd16, r1, r2, r3, r4, r5, r6
-        thumbnet_both sadd16, r11, r12, r7, r8, r9, r10
+        thumbnet_both thumbnet_lanes_add, r1, r2, r3, r4, r5, r6
+        thumbnet_both thumbnet_lanes_add, r11, r12, r7, r8, r9, r10
         thumbnet_store_point r1, r2, r11, r12
-        thumbnet_both ssub16, r1, r2, r5, r6, r3, r4
-        thumbnet_both ssub16, r11, r12, r9, r10, r7, r8
+        thumbnet_both thumbnet_lanes_subtract, r1, r2, r5, r6, r3, r4
+        thumbnet_both thumbnet_lanes_subtract, r11, r12, r9, r10, r7, r8
         thumbnet_store_point r1, r2, r11, r12
         ldr     r11, [sp, #12]
-        thumbnet_both ssub16, r1, r2, r3, r4, r7, r8
+        thumbnet_both thumbnet_lanes_subtract, r1, r2, r3, r4, r7, r8
         ldrd    r11, r12, [r11, #40]
-        thumbnet_both ssub16, r11, r12, r7, r8, r11, r12
+        thumbnet_both thumbnet_lanes_subtract, r11, r12, r7, r8, r11, r12
         thumbnet_store_point r1, r2, r11, r12
         ldr     r10, [sp]
         ldr     r9, [r10, #60]
@@ -191,7 +235,7 @@ global_asm!(
     8:
         add     sp, sp, #20
         pop     {{r4-r11, pc}}
-    .size thumbnet_dsp_transform, . - thumbnet_dsp_transform",
+    .size thumbnet_transform, . - thumbnet_transform",
     PITCH = const PITCH,
 );
 
@@ -224,5 +268,5 @@ pub fn transform<const P: usize>(rows: &[&[u8]; MAX_ROWS], channels: usize, inpu
     // SAFETY: the rows of the first `P` points are read up to `span` bytes, whose last group of channels
     // begins four bytes before the end of a column; `P` rows of scratch memory and `P * P` points are
     // written. All were checked above.
-    unsafe { thumbnet_dsp_transform(&arguments) };
+    unsafe { thumbnet_transform(&arguments) };
 }

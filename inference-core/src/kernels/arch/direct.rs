@@ -1,0 +1,218 @@
+//! The direct convolution in blocks of four pixels by one output channel: what the families in assembly
+//! share around their loops.
+
+use core::marker::PhantomData;
+use core::ops::Range;
+
+use super::super::blocks::{Blocking, PIXELS};
+use super::super::portable::Portable;
+use super::super::{InputRows, Kernels, Unit};
+use super::family::Family;
+use super::requantize::{activate, takes_high_words};
+use super::words;
+
+/// The accumulators of a channel, one a pixel.
+pub type Accumulators = [i32; PIXELS];
+
+/// A pixel of the convolution's result: its first row in the window, its first input column.
+pub type Place = (usize, usize);
+
+/// Memory for the patches.
+pub struct Patches<'w> {
+    /// A chunk of taps of one pixel, as bytes.
+    pub gathered: &'w mut [u32],
+    /// A chunk of taps of all pixels, as the loop reads them: two words a tap.
+    pub laid_out: &'w mut [u32],
+}
+
+/// What the loop of a block reads; the offsets of the fields are in its text.
+#[repr(C)]
+pub struct BlockArguments {
+    /// The patches, laid out.
+    patches: *const u32,
+    /// Groups of taps, at least 1.
+    groups: usize,
+    /// The first tap of the first channel.
+    weights: *const u8,
+    /// Bytes from the end of a channel's groups to the next channel's.
+    gap: isize,
+    /// One an output channel; null to add to the accumulators.
+    bias: *const u8,
+    /// Read without a bias, written always.
+    accumulators: *mut Accumulators,
+    /// Output channels, at least 1.
+    channels: usize,
+    /// 1 to write the largest of the four sums in the place of the first.
+    largest: usize,
+}
+
+/// One output row of a convolution: see [`Kernels::conv_row`].
+pub fn conv_row<F: Family>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
+    let Some(mut row) = Row::<F>::cut(unit, workspace) else {
+        return Portable::conv_row(unit, input, workspace, output);
+    };
+    if unit.layer.pool.size > 1 {
+        row.pooled(unit, input, output);
+    } else {
+        row.plain(unit, input, output);
+    }
+}
+
+/// What a block starts from and what it leaves.
+#[derive(Clone, Copy)]
+struct Pass<'m> {
+    /// The bias of each channel, or nothing to add to the accumulators.
+    bias: &'m [u8],
+    /// Whether the largest of the four sums takes the place of the first.
+    largest: bool,
+}
+
+/// Multiplies `taps` with the patches of four pixels, for all channels.
+///
+/// `weights`: `filter_len` bytes a channel, and then a few bytes more, that are multiplied with zeros of
+/// the patches.
+fn multiply<F: Family>(
+    patches: &[u32],
+    weights: &[u8],
+    filter_len: usize,
+    taps: Range<usize>,
+    pass: Pass<'_>,
+    accumulators: &mut [Accumulators],
+) {
+    let channels = accumulators.len();
+    let groups = taps.len().div_ceil(F::GROUP);
+    let end = taps.start + groups * F::GROUP;
+    if channels == 0
+        || groups == 0
+        || patches.len() < groups * F::GROUP * 2
+        || weights.len() < (channels - 1) * filter_len + end
+        || (!pass.bias.is_empty() && pass.bias.len() < channels * size_of::<i32>())
+    {
+        return;
+    }
+    let arguments = BlockArguments {
+        patches: patches.as_ptr(),
+        groups,
+        weights: weights.as_ptr().wrapping_add(taps.start),
+        gap: filter_len as isize - (groups * F::GROUP) as isize,
+        bias: if pass.bias.is_empty() { core::ptr::null() } else { pass.bias.as_ptr() },
+        accumulators: accumulators.as_mut_ptr(),
+        channels,
+        largest: usize::from(pass.largest),
+    };
+    // SAFETY: what `Family::BLOCK` says that it reads and writes was checked above.
+    unsafe { (F::BLOCK)(&arguments) };
+}
+
+/// The runs of neighbouring bytes that `taps` of a patch consist of, with `row_len` bytes a row: a run's
+/// place among the taps, its row in the window, and its bytes, counted from the patch's first column.
+pub fn runs(taps: Range<usize>, row_len: usize) -> impl Iterator<Item = (usize, usize, Range<usize>)> {
+    let (mut row, mut offset) = (taps.start / row_len, taps.start % row_len);
+    let mut done = 0;
+    core::iter::from_fn(move || {
+        let count = (row_len - offset).min(taps.len() - done);
+        let run = (done, row, offset..offset + count);
+        (done, row, offset) = (done + count, row + 1, 0);
+        (count > 0).then_some(run)
+    })
+}
+
+/// The workspace of a row, cut into its parts.
+struct Row<'w, F> {
+    blocking: Blocking,
+    /// Taps of a chunk, whole groups.
+    chunk: usize,
+    high_words: bool,
+    accumulators: &'w mut [Accumulators],
+    largest: &'w mut [i32],
+    gathered: &'w mut [u32],
+    laid_out: &'w mut [u32],
+    /// The pixels whose whole patches are laid out.
+    places: [Option<Place>; PIXELS],
+    family: PhantomData<F>,
+}
+
+impl<'w, F: Family> Row<'w, F> {
+    /// `None` where the memory is too small.
+    fn cut(unit: &Unit<'_>, memory: &'w mut [u8]) -> Option<Self> {
+        let blocking = Blocking::of(&unit.layer);
+        let (accumulators, rest) = words::of(memory).split_at_mut_checked(blocking.accumulator_words())?;
+        let (largest, rest) = rest.split_at_mut_checked(blocking.largest_words())?;
+        let (gathered, rest) = rest.split_at_mut_checked(blocking.gathered_words())?;
+        let (laid_out, _) = rest.split_at_mut_checked(blocking.widened_words())?;
+        Some(Self {
+            chunk: (blocking.chunk / F::GROUP * F::GROUP).max(1),
+            blocking,
+            high_words: takes_high_words(unit),
+            accumulators: words::signed(accumulators).as_chunks_mut().0,
+            largest: words::signed(largest),
+            gathered,
+            laid_out,
+            places: [None; PIXELS],
+            family: PhantomData,
+        })
+    }
+
+    /// Accumulates all channels of four pixels; with `largest`, leaves the largest as the first one.
+    fn accumulate(&mut self, unit: &Unit<'_>, input: &InputRows<'_>, places: [Place; PIXELS], largest: bool) {
+        let filter_len = self.blocking.taps;
+        // Overlapping pooling windows share pixels.
+        let kept = [0, 1, 2, 3].map(|pixel| self.places[pixel] == Some(places[pixel]));
+        let mut bias = unit.parameters.bias;
+        for start in (0..filter_len).step_by(self.chunk) {
+            let taps = start..filter_len.min(start + self.chunk);
+            let patches = Patches { gathered: self.gathered, laid_out: self.laid_out };
+            F::gather(unit, input, places, kept, taps.clone(), patches);
+            let pass = Pass { bias, largest: largest && taps.end == filter_len };
+            multiply::<F>(self.laid_out, unit.parameters.weights, filter_len, taps, pass, self.accumulators);
+            bias = &[];
+        }
+        if self.chunk >= filter_len {
+            self.places = places.map(Some);
+        }
+    }
+
+    /// One output row without pooling: four pixels at a time.
+    fn plain(&mut self, unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+        let channels = self.blocking.channels.max(1);
+        let stride = usize::from(unit.layer.window.stride_width);
+        for (index, pixels) in output.chunks_mut(channels * PIXELS).enumerate() {
+            let last = (pixels.len() / channels).saturating_sub(1);
+            let places = [0, 1, 2, 3].map(|pixel: usize| (0, (index * PIXELS + pixel.min(last)) * stride));
+            self.accumulate(unit, input, places, false);
+            for (pixel, output) in pixels.chunks_exact_mut(channels).enumerate() {
+                let sums = self.accumulators.as_flattened().get(pixel..).unwrap_or(&[]);
+                activate(unit, self.high_words, sums, PIXELS, output);
+            }
+        }
+    }
+
+    /// One pooled output row: a pooling window at a time, four of its pixels at a time.
+    fn pooled(&mut self, unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+        let (window, pool) = (&unit.layer.window, &unit.layer.pool);
+        let conv_width = unit.layer.conv_width();
+        let rows = input.conv_rows();
+        for (x, pixel) in output.chunks_exact_mut(self.blocking.channels.max(1)).enumerate() {
+            let first = x * usize::from(pool.stride);
+            let width = usize::from(pool.size).min(conv_width - first.min(conv_width)).max(1);
+            let last = (rows * width).saturating_sub(1);
+            for start in (0..=last).step_by(PIXELS) {
+                let places = [0, 1, 2, 3].map(|index| {
+                    let index = (start + index).min(last);
+                    // A column that the next window has too keeps its place in the block.
+                    let (y, x) = (index / width, first + (index + width - first % width) % width);
+                    (y * usize::from(window.stride_height), x * usize::from(window.stride_width))
+                });
+                self.accumulate(unit, input, places, true);
+                if self.blocking.many_blocks {
+                    for (largest, sums) in self.largest.iter_mut().zip(self.accumulators.iter_mut()) {
+                        let before = if start == 0 { i32::MIN } else { *largest };
+                        *largest = before.max(sums[0]);
+                        sums[0] = *largest;
+                    }
+                }
+            }
+            activate(unit, self.high_words, self.accumulators.as_flattened(), PIXELS, pixel);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What the families in assembly do each their own way; around their loops they share everything.
+
+use core::ops::Range;
+
+use super::super::blocks::PIXELS;
+use super::super::portable::Portable;
+use super::super::winograd::{self, Finish, MAX_ROWS, Steps, Sums, Tiles};
+use super::super::{InputRows, Kernels, Unit};
+use super::dense::{self, DenseArguments};
+use super::direct::{self, BlockArguments, Patches, Place};
+use super::points::{self, SumsRange};
+use super::{requantize, tiles, transform};
+
+/// See [`Family::BLOCK`].
+pub type BlockLoop = unsafe extern "C" fn(arguments: *const BlockArguments);
+/// See [`Family::FILTERS`].
+pub type FiltersLoop =
+    unsafe extern "C" fn(row: *const u8, weights: *const u8, filter_len: usize, arguments: *const DenseArguments);
+/// See [`Family::POINTS`].
+pub type PointsLoop =
+    unsafe extern "C" fn(inputs: *const u32, weights: *const u8, sums: *const SumsRange, quads: usize);
+
+/// A family in assembly.
+///
+/// # Safety
+/// The loops read and write no more than they say.
+pub unsafe trait Family {
+    /// See [`Kernels::NAME`].
+    const NAME: &'static str;
+    /// Taps that the loop of a direct convolution takes at a time.
+    const GROUP: usize;
+    /// The loop of a block of a direct convolution. It reads `groups * GROUP * 2` words of patches,
+    /// `groups * GROUP` bytes of each filter and one bias a channel; it reads and writes one
+    /// [`Accumulators`](direct::Accumulators) a channel, and nothing else.
+    const BLOCK: BlockLoop;
+    /// Adds the products of `words` words of a row of a dense layer with four filters to their
+    /// accumulators. It reads that much of the row and of each of the filters, which are `filter_len`
+    /// bytes apart.
+    const FILTERS: FiltersLoop;
+    /// The products of the Winograd algorithm. For each of `sums` it reads `quads * 16` bytes of inputs and of
+    /// weights and writes four sums, and nothing else; aligned to words, all of them.
+    const POINTS: PointsLoop;
+    /// The same, but only the sums of the second tile are written.
+    const POINTS_SECOND: PointsLoop;
+
+    /// Lays the patches of four pixels out for the loop, `taps` of them, and zeros up to a whole group.
+    /// Those that are kept are laid out already.
+    fn gather(
+        unit: &Unit<'_>,
+        input: &InputRows<'_>,
+        places: [Place; PIXELS],
+        kept: [bool; PIXELS],
+        taps: Range<usize>,
+        patches: Patches<'_>,
+    );
+}
+
+impl<F: Family> Kernels for F {
+    const NAME: &'static str = F::NAME;
+
+    fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
+        direct::conv_row::<F>(unit, input, workspace, output);
+    }
+
+    fn winograd_rows(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], outputs: [&mut [u8]; 2]) {
+        winograd::rows::<F>(unit, input, workspace, outputs);
+    }
+
+    fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+        Portable::depthwise_row(unit, input, output);
+    }
+
+    fn dense_row(unit: &Unit<'_>, index: usize, row: &[u8], accumulators: &mut [[u8; 4]]) {
+        dense::dense_row::<F>(unit, index, row, accumulators);
+    }
+
+    fn average_row(unit: &Unit<'_>, row: &[u8], accumulators: &mut [[u8; 4]]) {
+        Portable::average_row(unit, row, accumulators);
+    }
+}
+
+impl<F: Family> Steps for F {
+    fn transform<const P: usize>(rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]) {
+        transform::transform::<P>(rows, channels, inputs, scratch);
+    }
+
+    fn multiply(inputs: &[u32], weights: &[u8], quads: usize, wanted: Tiles, sums: &mut [Sums]) {
+        points::multiply::<F>(inputs, weights, quads, wanted, sums);
+    }
+
+    fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], finish: Finish, results: &mut [i32]) {
+        tiles::finish(sums, bias, finish, results);
+    }
+
+    fn takes_high_words(unit: &Unit<'_>) -> bool {
+        requantize::takes_high_words(unit)
+    }
+
+    fn activate(unit: &Unit<'_>, high_words: bool, results: &[i32], step: usize, output: &mut [u8]) {
+        requantize::activate(unit, high_words, results, step, output);
+    }
+}
