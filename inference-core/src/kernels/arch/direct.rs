@@ -4,7 +4,7 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use super::super::blocks::{Blocking, PIXELS};
+use super::super::blocks::{Blocking, PIXELS, Place, PoolWindow, keep_largest, row_places};
 use super::super::portable::Portable;
 use super::super::{InputRows, Kernels, Unit};
 use super::family::Family;
@@ -13,9 +13,6 @@ use super::words;
 
 /// The accumulators of a channel, one a pixel.
 pub type Accumulators = [i32; PIXELS];
-
-/// A pixel of the convolution's result: its first row in the window, its first input column.
-pub type Place = (usize, usize);
 
 /// Memory for the patches.
 pub struct Patches<'w> {
@@ -175,10 +172,8 @@ impl<'w, F: Family> Row<'w, F> {
     /// One output row without pooling: four pixels at a time.
     fn plain(&mut self, unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
         let channels = self.blocking.channels.max(1);
-        let stride = usize::from(unit.layer.window.stride_width);
         for (index, pixels) in output.chunks_mut(channels * PIXELS).enumerate() {
-            let last = (pixels.len() / channels).saturating_sub(1);
-            let places = [0, 1, 2, 3].map(|pixel: usize| (0, (index * PIXELS + pixel.min(last)) * stride));
+            let places = row_places(&unit.layer, index, pixels.len() / channels);
             self.accumulate(unit, input, places, false);
             for (pixel, output) in pixels.chunks_exact_mut(channels).enumerate() {
                 let sums = self.accumulators.as_flattened().get(pixel..).unwrap_or(&[]);
@@ -189,28 +184,11 @@ impl<'w, F: Family> Row<'w, F> {
 
     /// One pooled output row: a pooling window at a time, four of its pixels at a time.
     fn pooled(&mut self, unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
-        let (window, pool) = (&unit.layer.window, &unit.layer.pool);
-        let conv_width = unit.layer.conv_width();
-        let rows = input.conv_rows();
         for (x, pixel) in output.chunks_exact_mut(self.blocking.channels.max(1)).enumerate() {
-            let first = x * usize::from(pool.stride);
-            let width = usize::from(pool.size).min(conv_width - first.min(conv_width)).max(1);
-            let last = (rows * width).saturating_sub(1);
-            for start in (0..=last).step_by(PIXELS) {
-                let places = [0, 1, 2, 3].map(|index| {
-                    let index = (start + index).min(last);
-                    // A column that the next window has too keeps its place in the block.
-                    let (y, x) = (index / width, first + (index + width - first % width) % width);
-                    (y * usize::from(window.stride_height), x * usize::from(window.stride_width))
-                });
-                self.accumulate(unit, input, places, true);
-                if self.blocking.many_blocks {
-                    for (largest, sums) in self.largest.iter_mut().zip(self.accumulators.iter_mut()) {
-                        let before = if start == 0 { i32::MIN } else { *largest };
-                        *largest = before.max(sums[0]);
-                        sums[0] = *largest;
-                    }
-                }
+            let window = PoolWindow::of(&unit.layer, input.conv_rows(), x);
+            for start in (0..=window.last).step_by(PIXELS) {
+                self.accumulate(unit, input, window.places(&unit.layer, start), true);
+                keep_largest(start == 0, self.largest, self.accumulators);
             }
             activate(unit, self.high_words, self.accumulators.as_flattened(), PIXELS, pixel);
         }
