@@ -45,7 +45,7 @@ pub struct BlockArguments {
 
 /// One output row of a convolution: see [`Kernels::conv_row`].
 pub fn conv_row<F: Family>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
-    let Some(mut row) = Row::<F>::cut(unit, workspace) else {
+    let Some(mut row) = Row::<F>::cut(unit, input, workspace) else {
         return Portable::conv_row(unit, input, workspace, output);
     };
     if unit.layer.pool.size > 1 {
@@ -114,9 +114,26 @@ pub fn runs(taps: Range<usize>, row_len: usize) -> impl Iterator<Item = (usize, 
     })
 }
 
+/// The taps that can add something: not those of rows beyond the map where these read as zero.
+fn taps_in_map(unit: &Unit<'_>, input: &InputRows<'_>) -> Range<usize> {
+    let window = &unit.layer.window;
+    let rows = usize::from(window.kernel_height);
+    let row_len = usize::from(window.kernel_width) * usize::from(unit.layer.input.channels);
+    let in_map = |row: &usize| {
+        unit.layer.input_zero_point != 0
+            || (0..input.conv_rows()).any(|y| !input.row(y * usize::from(window.stride_height) + row).is_empty())
+    };
+    match ((0..rows).find(in_map), (0..rows).rfind(in_map)) {
+        (Some(first), Some(last)) => first * row_len..(last + 1) * row_len,
+        _ => 0..rows * row_len,
+    }
+}
+
 /// The workspace of a row, cut into its parts.
 struct Row<'w, F> {
     blocking: Blocking,
+    /// The taps to multiply.
+    taps: Range<usize>,
     /// Taps of a chunk, whole groups.
     chunk: usize,
     high_words: bool,
@@ -131,7 +148,7 @@ struct Row<'w, F> {
 
 impl<'w, F: Family> Row<'w, F> {
     /// `None` where the memory is too small.
-    fn cut(unit: &Unit<'_>, memory: &'w mut [u8]) -> Option<Self> {
+    fn cut(unit: &Unit<'_>, input: &InputRows<'_>, memory: &'w mut [u8]) -> Option<Self> {
         let blocking = Blocking::of(&unit.layer);
         let (accumulators, rest) = words::of(memory).split_at_mut_checked(blocking.accumulator_words())?;
         let (largest, rest) = rest.split_at_mut_checked(blocking.largest_words())?;
@@ -140,6 +157,7 @@ impl<'w, F: Family> Row<'w, F> {
         Some(Self {
             chunk: (blocking.chunk / F::GROUP * F::GROUP).max(1),
             blocking,
+            taps: taps_in_map(unit, input),
             high_words: takes_high_words(unit),
             accumulators: words::signed(accumulators).as_chunks_mut().0,
             largest: words::signed(largest),
@@ -156,15 +174,15 @@ impl<'w, F: Family> Row<'w, F> {
         // Overlapping pooling windows share pixels.
         let kept = [0, 1, 2, 3].map(|pixel| self.places[pixel] == Some(places[pixel]));
         let mut bias = unit.parameters.bias;
-        for start in (0..filter_len).step_by(self.chunk) {
-            let taps = start..filter_len.min(start + self.chunk);
+        for start in self.taps.clone().step_by(self.chunk) {
+            let taps = start..self.taps.end.min(start + self.chunk);
             let patches = Patches { gathered: self.gathered, laid_out: self.laid_out };
             F::gather(unit, input, places, kept, taps.clone(), patches);
-            let pass = Pass { bias, largest: largest && taps.end == filter_len };
+            let pass = Pass { bias, largest: largest && taps.end == self.taps.end };
             multiply::<F>(self.laid_out, unit.parameters.weights, filter_len, taps, pass, self.accumulators);
             bias = &[];
         }
-        if self.chunk >= filter_len {
+        if self.chunk >= self.taps.len() {
             self.places = places.map(Some);
         }
     }
