@@ -5,7 +5,8 @@ use embedded_io::{Read, Write};
 use inference_core::format::Shape;
 use inference_core::{InputError, Network};
 use protocol::{
-    Benchmark, ErrorCode, FrameReader, Info, Prediction, REPLY_LEN, Reply, Request, UNREADABLE, decode, encode,
+    Benchmark, ErrorCode, FrameReader, Info, LogitsOf, Prediction, REPLY_LEN, Reply, Request, UNREADABLE, decode,
+    encode,
 };
 
 use crate::board::{Board, BoardInfo};
@@ -79,17 +80,29 @@ impl<'a, const N: usize> App<'a, N> {
         // The pixels of a request stay in the reader while the network reads them.
         let Some(frame) = self.reader.push(byte) else { return Ok(()) };
         let mut worker = Worker { info: &self.info, network: &mut self.network, rows: &mut self.rows, board };
-        let (sequence, reply) = match frame {
-            Ok(frame) => (frame.sequence, decode(frame.message).and_then(|request| worker.answer(request))),
+        let (sequence, outcome) = match frame {
+            Ok(frame) => (frame.sequence, worker.work(frame.message)),
             Err(error) => (UNREADABLE, Err(ErrorCode::Frame(error))),
         };
-        let reply = reply.unwrap_or_else(Reply::Error);
-        debug!("frame {}: {}", sequence, reply);
-        // REPLY_LEN is enough for every reply; the test of the largest ones shows it.
-        let frame = encode(sequence, &reply, self.reply).unwrap_or(&[]);
+        let frame = worker.reply(sequence, outcome, self.reply);
         board.serial().write_all(frame)?;
         board.serial().flush()
     }
+}
+
+/// What has come of a request. Small: replies are written when the network's stack is free again.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+enum Outcome {
+    Info,
+    /// The network has its prediction.
+    Predicted {
+        ticks: Option<u64>,
+    },
+    RowAccepted {
+        row: u16,
+    },
+    Benchmark(Benchmark),
 }
 
 /// All that is needed to answer a request.
@@ -101,14 +114,43 @@ struct Worker<'w, 'a, B> {
 }
 
 impl<'a, B: Board> Worker<'_, 'a, B> {
-    fn answer(&mut self, request: Request<'_>) -> Result<Reply<'a>, ErrorCode> {
-        match request {
-            Request::Info => Ok(Reply::Info(self.info())),
-            Request::Classify { pixels } => self.classify(pixels).map(Reply::Prediction),
+    /// Does what a message asks for. Not inline, like [`Self::reply`]: their stacks are not needed at the same time.
+    #[inline(never)]
+    fn work(&mut self, message: &[u8]) -> Result<Outcome, ErrorCode> {
+        match decode(message)? {
+            Request::Info => Ok(Outcome::Info),
+            Request::Classify { pixels } => self.classify(pixels).map(|ticks| Outcome::Predicted { ticks }),
             Request::ClassifyRow { row, pixels } => self.classify_row(row, pixels),
-            Request::Benchmark { runs, pixels } => self.benchmark(runs, pixels).map(Reply::Benchmark),
+            Request::Benchmark { runs, pixels } => self.benchmark(runs, pixels).map(Outcome::Benchmark),
             _ => Err(ErrorCode::UnknownMessage),
         }
+    }
+
+    /// Writes the reply into `buffer` and returns its frame.
+    #[inline(never)]
+    fn reply<'b>(
+        &mut self,
+        sequence: u8,
+        outcome: Result<Outcome, ErrorCode>,
+        buffer: &'b mut [u8; REPLY_LEN],
+    ) -> &'b [u8] {
+        debug!("frame {}: {}", sequence, outcome);
+        let reply = match outcome {
+            Ok(Outcome::Info) => Reply::Info(self.info()),
+            Ok(Outcome::Predicted { ticks }) => match self.network.finish() {
+                // MAX_CLASSES of the protocol is no smaller than that of the model format.
+                Ok(found) => {
+                    let logits = LogitsOf(found.logits().iter());
+                    Reply::Prediction(Prediction { class: found.class() as u8, ticks, logits })
+                }
+                Err(error) => Reply::Error(refused(error)),
+            },
+            Ok(Outcome::RowAccepted { row }) => Reply::RowAccepted { row },
+            Ok(Outcome::Benchmark(benchmark)) => Reply::Benchmark(benchmark),
+            Err(error) => Reply::Error(error),
+        };
+        // REPLY_LEN is enough for every reply; the test of the largest ones shows it.
+        encode(sequence, &reply, buffer).unwrap_or(&[])
     }
 
     fn info(&self) -> Info<'a> {
@@ -132,13 +174,14 @@ impl<'a, B: Board> Worker<'_, 'a, B> {
         }
     }
 
-    fn classify(&mut self, pixels: &[u8]) -> Result<Prediction, ErrorCode> {
+    /// The ticks of a whole image.
+    fn classify(&mut self, pixels: &[u8]) -> Result<Option<u64>, ErrorCode> {
         *self.rows = Rows::default();
-        let (prediction, ticks) = self.timed(|network| network.classify(pixels).map(own));
-        prediction.map(|prediction| Prediction { ticks, ..prediction }).map_err(wrong_length)
+        let (result, ticks) = self.timed(|network| network.classify(pixels).map(|_| ()));
+        result.map(|()| ticks).map_err(refused)
     }
 
-    fn classify_row(&mut self, row: u16, pixels: &[u8]) -> Result<Reply<'a>, ErrorCode> {
+    fn classify_row(&mut self, row: u16, pixels: &[u8]) -> Result<Outcome, ErrorCode> {
         if row == 0 {
             *self.rows = Rows { next: 0, ticks: Some(0) };
             self.network.reset();
@@ -151,20 +194,22 @@ impl<'a, B: Board> Worker<'_, 'a, B> {
         let (result, ticks) = self.timed(|network| {
             network.push_row(pixels)?;
             while network.step() == inference_core::Step::Worked {}
-            if last { network.finish().map(|prediction| Some(own(prediction))) } else { Ok(None) }
+            Ok(())
         });
-        let prediction = result.map_err(wrong_length)?;
+        result.map_err(refused)?;
         self.rows.next += 1;
         self.rows.ticks = self.rows.ticks.zip(ticks).map(|(before, now)| before + now);
-        let Some(prediction) = prediction else { return Ok(Reply::RowAccepted { row }) };
+        if !last {
+            return Ok(Outcome::RowAccepted { row });
+        }
         let rows = core::mem::take(self.rows);
-        Ok(Reply::Prediction(Prediction { ticks: rows.ticks, ..prediction }))
+        Ok(Outcome::Predicted { ticks: rows.ticks })
     }
 
     fn benchmark(&mut self, runs: u16, pixels: &[u8]) -> Result<Benchmark, ErrorCode> {
         let mut benchmark = Benchmark { runs, fastest: u64::MAX, slowest: 0, total: 0 };
         for _ in 0..runs {
-            let ticks = self.classify(pixels)?.ticks.ok_or(ErrorCode::NoCounter)?;
+            let ticks = self.classify(pixels)?.ok_or(ErrorCode::NoCounter)?;
             benchmark.fastest = benchmark.fastest.min(ticks);
             benchmark.slowest = benchmark.slowest.max(ticks);
             benchmark.total += ticks;
@@ -184,14 +229,7 @@ impl<'a, B: Board> Worker<'_, 'a, B> {
     }
 }
 
-/// A prediction that no longer borrows the network.
-fn own(prediction: inference_core::Prediction<'_>) -> Prediction {
-    // MAX_CLASSES of the protocol is no smaller than that of the model format: nothing is cut off.
-    let logits = prediction.logits().iter().take(protocol::MAX_CLASSES).collect();
-    Prediction { class: prediction.class() as u8, ticks: None, logits }
-}
-
-fn wrong_length(error: InputError) -> ErrorCode {
+fn refused(error: InputError) -> ErrorCode {
     match error {
         InputError::WrongLength { expected, .. } => ErrorCode::WrongLength { expected: expected as u32 },
         // Rows are counted before they are pushed: the network can miss none and get none too many.

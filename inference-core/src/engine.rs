@@ -23,9 +23,13 @@ pub struct Network<'m, 'a> {
 struct Progress {
     /// Input rows that have arrived.
     received: u16,
-    /// Output rows made; for a layer that accumulates, input rows added.
-    done: u16,
+    /// Input rows that must have arrived before the layer can work again: for a layer that accumulates, one more
+    /// than it has added; [`NEVER`] when all its rows are made.
+    needed: u16,
 }
+
+/// More rows than any map has.
+const NEVER: u16 = u16::MAX;
 
 /// What [`Network::step`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,10 +100,13 @@ impl core::error::Error for InputError {}
 
 impl<'m, 'a> Network<'m, 'a> {
     /// A network that works in `arena`, of which it uses the first [`Model::arena_len`] bytes.
+    #[inline(never)]
     pub fn new(model: &Model<'m>, arena: &'a mut [u8]) -> Result<Self, NetworkError> {
         let (needed, found) = (model.arena_len(), arena.len());
         let arena = arena.get_mut(..needed).ok_or(NetworkError::ArenaTooSmall { needed, found })?;
-        Ok(Self { model: *model, arena, progress: [Progress::default(); MAX_LAYERS] })
+        let mut network = Self { model: *model, arena, progress: [Progress::default(); MAX_LAYERS] };
+        network.reset();
+        Ok(network)
     }
 
     /// The model that this network runs.
@@ -109,7 +116,10 @@ impl<'m, 'a> Network<'m, 'a> {
 
     /// Forgets the current image.
     pub fn reset(&mut self) {
-        self.progress = [Progress::default(); MAX_LAYERS];
+        for (progress, layer) in self.progress.iter_mut().zip(self.model.layers()) {
+            let needed = if layer.accumulates() { 1 } else { RowWindow::of(&layer, 0).rows_needed };
+            *progress = Progress { received: 0, needed };
+        }
     }
 
     /// Classifies a whole image: `height * width * channels` bytes, row by row, channel fastest.
@@ -127,6 +137,7 @@ impl<'m, 'a> Network<'m, 'a> {
     }
 
     /// Takes the next row of the image, `width * channels` bytes, after the work that is still open.
+    #[inline(never)]
     pub fn push_row(&mut self, row: &[u8]) -> Result<(), InputError> {
         let expected = self.model.input_row_len();
         if row.len() != expected {
@@ -136,33 +147,30 @@ impl<'m, 'a> Network<'m, 'a> {
             return Err(InputError::TooManyRows);
         }
         while self.step() == Step::Worked {}
-        if let Some(layer) = self.model.layer(0) {
-            let range = ring_row(&layer, self.received(0));
-            if let Some(slot) = self.arena.get_mut(range) {
-                write_row(&layer, slot).iter_mut().zip(row).for_each(|(byte, &pixel)| *byte = pixel);
-            }
-            self.count_received(0, 1);
+        let pixels = self.open_row(0, 0);
+        if let Some(pixels) = self.arena.get_mut(pixels) {
+            pixels.iter_mut().zip(row).for_each(|(byte, &pixel)| *byte = pixel);
         }
+        self.count_received(0, 1);
         Ok(())
     }
 
     /// Computes one row of the deepest layer that can work.
+    #[inline(never)]
     pub fn step(&mut self) -> Step {
-        for index in (0..self.model.layer_count()).rev() {
-            let Some(layer) = self.model.layer(index) else { continue };
-            if self.is_ready(index, &layer) {
-                if layer.accumulates() {
-                    self.accumulate_row(index, &layer);
-                } else {
-                    self.slide_row(index, &layer);
-                }
-                return Step::Worked;
+        let layers = self.progress.get(..self.model.layer_count()).unwrap_or(&[]);
+        match layers.iter().rposition(|layer| layer.received >= layer.needed) {
+            Some(index) => {
+                self.work(index);
+                Step::Worked
             }
+            None if self.missing_rows() == 0 => Step::Done,
+            None => Step::NeedsRow,
         }
-        if self.missing_rows() == 0 { Step::Done } else { Step::NeedsRow }
     }
 
     /// Completes the image and says what it shows.
+    #[inline(never)]
     pub fn finish(&mut self) -> Result<Prediction<'_>, InputError> {
         let missing = self.missing_rows();
         if missing > 0 {
@@ -182,62 +190,54 @@ impl<'m, 'a> Network<'m, 'a> {
         self.progress.get(index).map_or(0, |progress| progress.received)
     }
 
-    fn done(&self, index: usize) -> u16 {
-        self.progress.get(index).map_or(0, |progress| progress.done)
-    }
-
     fn count_received(&mut self, index: usize, rows: u16) {
         if let Some(progress) = self.progress.get_mut(index) {
             progress.received += rows;
         }
     }
 
-    fn count_done(&mut self, index: usize, rows: u16) {
+    /// One step of a layer that can work.
+    fn work(&mut self, index: usize) {
+        // By reference: a record is not copied on the stack.
+        let Some(layer) = &self.model.layer(index) else { return };
+        let unit = Unit { layer, parameters: self.model.parameters(layer) };
+        let needed = if layer.accumulates() { self.accumulate_row(index, &unit) } else { self.slide_row(index, &unit) };
         if let Some(progress) = self.progress.get_mut(index) {
-            progress.done += rows;
+            progress.needed = needed;
         }
     }
 
-    fn is_ready(&self, index: usize, layer: &Layer) -> bool {
-        let (received, done) = (self.received(index), self.done(index));
-        if layer.accumulates() {
-            return done < received;
-        }
-        done < layer.output.height && usize::from(received) >= RowWindow::of(layer, done).rows_needed
-    }
-
-    /// One step of a layer that slides a window over its input: one output row, or two.
-    fn slide_row(&mut self, index: usize, layer: &Layer) {
-        let done = self.done(index);
-        let Some(next) = self.model.layer(index + 1) else { return };
+    /// One step of a layer that slides a window over its input: one output row, or two. Returns the
+    /// input rows that the next step needs.
+    fn slide_row(&mut self, index: usize, unit: &Unit<'_>) -> u16 {
+        let layer = unit.layer;
+        let done = self.received(index + 1);
         let window = RowWindow::of(layer, done);
-        let received = self.received(index + 1);
-        let first = ring_row(&next, received);
-        let second = if window.output_rows == 2 { ring_row(&next, received + 1) } else { 0..0 };
+        let first = self.open_row(index + 1, 0);
+        let second = if window.output_rows == 2 { self.open_row(index + 1, 1) } else { 0..0 };
         let ring = layer.ring_offset as usize..layer.ring_offset as usize + layer.ring_len();
         // Parsing has checked that rings and workspace do not overlap, and that a ring has room for
         // the rows of a step.
         let workspace = 0..self.model.workspace_len();
         if let Ok([ring, first, second, workspace]) = self.arena.get_disjoint_mut([ring, first, second, workspace]) {
-            let ring: &[u8] = ring;
-            let rows = (0..layer.window_rows()).map(|row| window.row(layer, ring, row));
-            let input = InputRows::new(rows, window.conv_rows);
-            let unit = Unit { layer: *layer, parameters: self.model.parameters(layer) };
-            let (first, second) = (write_row(&next, first), write_row(&next, second));
+            let input = window.rows(layer, ring);
             match (layer.op, layer.algorithm) {
-                (_, Algorithm::Winograd) => Selected::winograd_rows(&unit, &input, workspace, [first, second]),
-                (Op::DepthwiseConv, _) => Selected::depthwise_row(&unit, &input, first),
-                _ => Selected::conv_row(&unit, &input, workspace, first),
+                (_, Algorithm::Winograd) => Selected::winograd_rows(unit, &input, workspace, [first, second]),
+                (Op::DepthwiseConv, _) => Selected::depthwise_row(unit, &input, first),
+                _ => Selected::conv_row(unit, &input, workspace, first),
             }
         }
-        self.count_done(index, window.output_rows);
         self.count_received(index + 1, window.output_rows);
+        let done = done + window.output_rows;
+        if done < layer.output.height { RowWindow::of(layer, done).rows_needed } else { NEVER }
     }
 
     /// Adds one input row to a layer that accumulates; after the last one, makes its only output.
-    fn accumulate_row(&mut self, index: usize, layer: &Layer) {
-        let done = self.done(index);
-        let unit = Unit { layer: *layer, parameters: self.model.parameters(layer) };
+    /// Returns the input rows that the next step needs.
+    fn accumulate_row(&mut self, index: usize, unit: &Unit<'_>) -> u16 {
+        let layer = unit.layer;
+        let needed = self.progress.get(index).map_or(1, |progress| progress.needed);
+        let done = needed.saturating_sub(1);
         if let Ok([row, scratch]) = self.arena.get_disjoint_mut([ring_row(layer, done), scratch(layer)]) {
             let accumulators = scratch.as_chunks_mut::<4>().0;
             if done == 0 {
@@ -246,27 +246,41 @@ impl<'m, 'a> Network<'m, 'a> {
                 }
             }
             match layer.op {
-                Op::GlobalAveragePool => Selected::average_row(&unit, row, accumulators),
-                _ => Selected::dense_row(&unit, usize::from(done), row, accumulators),
+                Op::GlobalAveragePool => Selected::average_row(unit, row, accumulators),
+                _ => Selected::dense_row(unit, usize::from(done), row, accumulators),
             }
         }
-        self.count_done(index, 1);
-        if done + 1 == layer.input.height && layer.activation != Activation::Logits {
-            self.emit(index, &unit);
+        if needed == layer.input.height && layer.activation != Activation::Logits {
+            self.emit(index, unit);
         }
+        needed + 1
     }
 
     /// Writes the activated accumulators into the next layer's ring.
     fn emit(&mut self, index: usize, unit: &Unit<'_>) {
-        let Some(next) = self.model.layer(index + 1) else { return };
-        let output = ring_row(&next, self.received(index + 1));
-        if let Ok([accumulators, output]) = self.arena.get_disjoint_mut([scratch(&unit.layer), output]) {
+        let output = self.open_row(index + 1, 0);
+        if let Ok([accumulators, output]) = self.arena.get_disjoint_mut([scratch(unit.layer), output]) {
             let accumulators = accumulators.as_chunks::<4>().0;
-            for (channel, (out, &acc)) in write_row(&next, output).iter_mut().zip(accumulators).enumerate() {
-                *out = unit.activate(channel, i32::from_le_bytes(acc));
-            }
+            unit.activate_all(accumulators.iter().map(|&acc| i32::from_le_bytes(acc)), output);
         }
         self.count_received(index + 1, 1);
+    }
+
+    /// Fills the padding of the input row that comes `ahead` rows after the next one of a layer, and returns the
+    /// arena range of the pixels between.
+    #[inline(never)]
+    fn open_row(&mut self, index: usize, ahead: u16) -> Range<usize> {
+        let Some(layer) = &self.model.layer(index) else { return 0..0 };
+        let row = ring_row(layer, self.received(index) + ahead);
+        let channels = usize::from(layer.input.channels);
+        let start = row.start + usize::from(layer.window.pad_left) * channels;
+        let end = start + usize::from(layer.input.width) * channels;
+        for padding in [row.start..start, end..row.end] {
+            if let Some(padding) = self.arena.get_mut(padding) {
+                padding.fill(layer.input_zero_point);
+            }
+        }
+        start..end
     }
 }
 
@@ -275,7 +289,7 @@ struct RowWindow {
     /// The first input row; negative in the top padding.
     first: i32,
     /// Input rows that must have arrived.
-    rows_needed: usize,
+    rows_needed: u16,
     /// Rows of the convolution's result that the step covers.
     conv_rows: usize,
     /// Output rows that it makes, 1 or 2.
@@ -290,20 +304,22 @@ impl RowWindow {
         let first = first_conv as i32 * stride - i32::from(layer.window.pad_top);
         let last_conv = conv_rows.saturating_sub(1) as i32;
         let end = first + last_conv * stride + i32::from(layer.window.kernel_height);
-        let rows_needed = end.max(1).min(i32::from(layer.input.height)) as usize;
+        let rows_needed = end.max(1).min(i32::from(layer.input.height)) as u16;
         let output_rows = layer.rows_per_step().min(conv_rows) as u16;
         Self { first, rows_needed, conv_rows, output_rows }
     }
 
-    /// Row `index` of the window; empty above and below the map.
-    fn row<'a>(&self, layer: &Layer, ring: &'a [u8], index: usize) -> &'a [u8] {
-        let row = self.first + index as i32;
-        match u16::try_from(row) {
-            Ok(row) if row < layer.input.height => {
-                let start = ring_slot(layer, row) * layer.ring_row_len();
-                ring.get(start..start + layer.ring_row_len()).unwrap_or(&[])
-            }
-            _ => &[],
+    /// The rows in the layer's ring.
+    fn rows<'a>(&self, layer: &Layer, ring: &'a [u8]) -> InputRows<'a> {
+        let first = self.first.max(0) as u16;
+        InputRows {
+            ring,
+            row_len: layer.ring_row_len(),
+            slots: usize::from(layer.ring_rows),
+            above: self.first.min(0).unsigned_abs() as usize,
+            inside: usize::from(self.rows_needed.saturating_sub(first)),
+            first: ring_slot(layer, first),
+            conv_rows: self.conv_rows,
         }
     }
 }
@@ -323,18 +339,6 @@ fn ring_row(layer: &Layer, row: u16) -> Range<usize> {
 fn scratch(layer: &Layer) -> Range<usize> {
     let start = layer.scratch_offset as usize;
     start..start + layer.min_scratch_len()
-}
-
-/// Fills the padding of a ring row with the zero point and returns what lies between.
-fn write_row<'r>(layer: &Layer, slot: &'r mut [u8]) -> &'r mut [u8] {
-    let channels = usize::from(layer.input.channels);
-    let left = usize::from(layer.window.pad_left) * channels;
-    let width = usize::from(layer.input.width) * channels;
-    let Some((left, rest)) = slot.split_at_mut_checked(left) else { return &mut [] };
-    let Some((pixels, right)) = rest.split_at_mut_checked(width) else { return &mut [] };
-    left.fill(layer.input_zero_point);
-    right.fill(layer.input_zero_point);
-    pixels
 }
 
 /// What the network saw in an image.
@@ -367,7 +371,7 @@ pub struct Logits<'a>(&'a [[u8; 4]]);
 
 impl<'a> Logits<'a> {
     /// The logits in the order of the classes.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = i32> + 'a {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = i32> + Clone + 'a {
         self.0.iter().map(|&bytes| i32::from_le_bytes(bytes))
     }
 }

@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Range;
 
 use crate::format::{
-    self, ALIGNMENT, Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, MAX_CLASSES, MAX_DIMENSION,
+    self, ALIGNMENT, Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, MAGIC, MAX_CLASSES, MAX_DIMENSION,
     MAX_KERNEL, MAX_LAYERS, MAX_WINDOW_ROWS, NAME_LEN, Op, Pool, Shape, TABLE_LEN, WEIGHTS_SLACK, Window,
 };
 use crate::kernels::{self, Parameters};
@@ -14,7 +14,8 @@ use crate::winograd;
 #[derive(Clone, Copy, Debug)]
 pub struct Model<'m> {
     bytes: &'m [u8],
-    header: Header,
+    /// The first of them.
+    header: &'m [u8; HEADER_LEN],
 }
 
 /// Why bytes are not a model that this version can run.
@@ -92,8 +93,11 @@ impl core::error::Error for ParseError {}
 
 impl<'m> Model<'m> {
     /// Checks the whole file. Never panics, whatever the bytes; after it, running cannot fail.
+    #[inline(never)]
     pub fn parse(bytes: &'m [u8]) -> Result<Self, ParseError> {
-        let header = bytes.first_chunk::<HEADER_LEN>().and_then(Header::decode).ok_or(ParseError::NotAModel)?;
+        let first = bytes.first_chunk::<HEADER_LEN>().filter(|_| bytes.starts_with(&MAGIC));
+        let first = first.ok_or(ParseError::NotAModel)?;
+        let header = Header::decode(first);
         if header.version != format::VERSION {
             return Err(ParseError::Version { found: header.version });
         }
@@ -114,7 +118,7 @@ impl<'m> Model<'m> {
         {
             return Err(ParseError::Header);
         }
-        let model = Self { bytes, header };
+        let model = Self { bytes, header: first };
         let (mut input, mut arriving) = (header.input, 1);
         for index in 0..header.layer_count {
             let layer = model.record(index).ok_or(ParseError::UnknownCode { layer: index })?;
@@ -142,47 +146,50 @@ impl<'m> Model<'m> {
 
     /// Bytes of memory that [`Network::new`](crate::Network::new) asks for.
     pub fn arena_len(&self) -> usize {
-        self.header.arena_len as usize
+        self.header().arena_len as usize
     }
 
     /// Bytes at the start of the arena that every kernel may use while it computes a row.
     pub fn workspace_len(&self) -> usize {
-        self.header.workspace_len as usize
+        self.header().workspace_len as usize
     }
 
     /// The image that enters.
     pub fn input(&self) -> Shape {
-        self.header.input
+        self.header().input
     }
 
     /// Bytes of one input row: `width * channels`.
     pub fn input_row_len(&self) -> usize {
-        usize::from(self.header.input.width) * usize::from(self.header.input.channels)
+        usize::from(self.header().input.width) * usize::from(self.header().input.channels)
     }
 
     /// Number of logits.
     pub fn classes(&self) -> usize {
-        usize::from(self.header.classes)
+        usize::from(self.header().classes)
     }
 
     /// The real value of one step of a logit; for display.
     pub fn logit_scale(&self) -> f32 {
-        self.header.logit_scale
+        self.header().logit_scale
     }
 
     /// Number of layers.
     pub fn layer_count(&self) -> usize {
-        usize::from(self.header.layer_count)
+        usize::from(self.header().layer_count)
     }
 
     /// A layer, counted from 0.
     pub fn layer(&self, index: usize) -> Option<Layer> {
-        u16::try_from(index).ok().filter(|&index| index < self.header.layer_count).and_then(|index| self.record(index))
+        u16::try_from(index)
+            .ok()
+            .filter(|&index| index < self.header().layer_count)
+            .and_then(|index| self.record(index))
     }
 
     /// All layers in order.
     pub fn layers(&self) -> impl Iterator<Item = Layer> + '_ {
-        (0..self.header.layer_count).filter_map(|index| self.record(index))
+        (0..self.header().layer_count).filter_map(|index| self.record(index))
     }
 
     /// The numbers that a layer's kernel reads.
@@ -200,6 +207,11 @@ impl<'m> Model<'m> {
         }
     }
 
+    #[inline(always)]
+    fn header(&self) -> Header {
+        Header::decode(self.header)
+    }
+
     fn record(&self, index: u16) -> Option<Layer> {
         let start = HEADER_LEN + usize::from(index) * LAYER_LEN;
         Layer::decode(self.bytes.get(start..)?.first_chunk()?)
@@ -211,7 +223,7 @@ impl<'m> Model<'m> {
     }
 
     fn check_shape(&self, layer: &Layer, index: u16, input: Shape) -> Option<()> {
-        let last = index + 1 == self.header.layer_count;
+        let last = index + 1 == self.header().layer_count;
         let (window, pool) = (&layer.window, &layer.pool);
         let kernels = [window.kernel_height, window.kernel_width, window.stride_height, window.stride_width];
         let fits = layer.input == input
@@ -231,7 +243,7 @@ impl<'m> Model<'m> {
             && (layer.algorithm == Algorithm::Direct || winograd::is_eligible(layer))
             && (!layer.accumulates() || (*window == Window::UNIT && *pool == Pool::NONE))
             && last == (layer.activation == Activation::Logits)
-            && (!last || (layer.op == Op::Dense && layer.output.channels == self.header.classes));
+            && (!last || (layer.op == Op::Dense && layer.output.channels == self.header().classes));
         fits.then_some(())
     }
 

@@ -32,7 +32,9 @@ mod message;
 mod reader;
 mod writer;
 
-pub use message::{Benchmark, ErrorCode, Info, MAX_CLASSES, MAX_NAME, Prediction, Reply, Request};
+pub use message::{
+    Benchmark, ErrorCode, Info, LogitsOf, MAX_CLASSES, MAX_NAME, OwnedLogits, Prediction, Reply, Request,
+};
 pub use reader::{Frame, FrameError, FrameReader};
 pub use writer::{EncodeError, encode};
 

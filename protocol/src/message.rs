@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::reader::FrameError;
 
@@ -53,13 +53,13 @@ pub enum Request<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-// A prediction is large, but a reply is written out at once and never stored.
+// A prediction is large where it owns its logits: on the host.
 #[allow(clippy::large_enum_variant)]
-pub enum Reply<'a> {
+pub enum Reply<'a, L = OwnedLogits> {
     /// The answer to [`Request::Info`].
     Info(#[serde(borrow)] Info<'a>),
     /// The answer to [`Request::Classify`] and to the last [`Request::ClassifyRow`].
-    Prediction(Prediction),
+    Prediction(Prediction<L>),
     /// The row was taken; the next one may come.
     RowAccepted {
         /// The row, counted from 0.
@@ -108,13 +108,26 @@ pub struct Info<'a> {
 /// What the network saw in an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Prediction {
+pub struct Prediction<L = OwnedLogits> {
     /// The most likely class; the first one where several are equal.
     pub class: u8,
     /// Counter ticks spent in the network, transport left out; see [`Info::counter_hz`].
     pub ticks: Option<u64>,
     /// The accumulators of the last layer, in the order of the classes.
-    pub logits: heapless::Vec<i32, MAX_CLASSES>,
+    pub logits: L,
+}
+
+/// Logits as they are read.
+pub type OwnedLogits = heapless::Vec<i32, MAX_CLASSES>;
+
+/// Logits that are written from where they are, without a copy on the stack.
+#[derive(Clone, Copy, Debug)]
+pub struct LogitsOf<I>(pub I);
+
+impl<I: ExactSizeIterator<Item = i32> + Clone> Serialize for LogitsOf<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.clone())
+    }
 }
 
 /// How long the network took, in counter ticks; see [`Info::counter_hz`].

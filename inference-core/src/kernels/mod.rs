@@ -18,13 +18,6 @@ mod arch {
             ""
         };
     }
-    /// What assembly with Helium instructions begins with.
-    #[cfg(thumbnet_helium)]
-    macro_rules! with_helium {
-        () => {
-            ".cpu cortex-m55"
-        };
-    }
     #[cfg(thumbnet_assembly)]
     mod dense;
     #[cfg(thumbnet_assembly)]
@@ -37,14 +30,6 @@ mod arch {
     mod dsp_winograd;
     #[cfg(thumbnet_assembly)]
     mod family;
-    #[cfg(thumbnet_helium)]
-    pub mod helium;
-    #[cfg(thumbnet_helium)]
-    mod helium_block;
-    #[cfg(thumbnet_helium)]
-    mod helium_patch;
-    #[cfg(thumbnet_helium)]
-    mod helium_requantize;
     #[cfg(thumbnet_mla)]
     pub mod mla;
     #[cfg(thumbnet_mla)]
@@ -66,18 +51,15 @@ pub mod portable;
 mod portable_winograd;
 mod winograd;
 
-use crate::format::{Activation, Algorithm, Layer, MAX_WINDOW_ROWS, Op, TABLE_LEN, TABLE_ZERO};
+use crate::format::{Activation, Algorithm, Layer, Op, TABLE_LEN, TABLE_ZERO};
 use crate::requantize;
 
 /// The family that the engine runs on this target.
 #[cfg(not(thumbnet_assembly))]
 pub type Selected = portable::Portable;
 /// The family that the engine runs on this target.
-#[cfg(all(thumbnet_dsp, not(thumbnet_helium)))]
+#[cfg(thumbnet_dsp)]
 pub type Selected = arch::dsp::Dsp;
-/// The family that the engine runs on this target.
-#[cfg(thumbnet_helium)]
-pub type Selected = arch::helium::Helium;
 /// The family that the engine runs on this target.
 #[cfg(thumbnet_mla)]
 pub type Selected = arch::mla::Mla;
@@ -141,7 +123,7 @@ pub struct Parameters<'m> {
 #[derive(Clone, Copy, Debug)]
 pub struct Unit<'m> {
     /// Shapes, window, pooling and clamps.
-    pub layer: Layer,
+    pub layer: &'m Layer,
     /// Weights and the like.
     pub parameters: Parameters<'m>,
 }
@@ -197,7 +179,7 @@ impl Scale {
                 unit.parameters.table.get(index).copied().unwrap_or(0)
             }
             _ => {
-                let Layer { output_zero_point, low, high, .. } = unit.layer;
+                let Layer { output_zero_point, low, high, .. } = *unit.layer;
                 requantize::requantize(acc, multiplier, shift, output_zero_point, low, high)
             }
         }
@@ -209,35 +191,43 @@ fn i32_at(section: &[u8], index: usize) -> i32 {
     section.as_chunks::<4>().0.get(index).map_or(0, |&bytes| i32::from_le_bytes(bytes))
 }
 
-/// The input rows that one step needs, top first.
+/// The input rows that one step needs, top first, in the ring where they are.
 ///
 /// A row has its left and right padding: `(pad_left + width + pad_right) * channels` bytes. A row
 /// above or below the map is empty and reads as the input's zero point.
 #[derive(Clone, Copy, Debug)]
 pub struct InputRows<'a> {
-    pub(crate) rows: [&'a [u8]; MAX_WINDOW_ROWS],
+    /// The ring, row after row.
+    pub(crate) ring: &'a [u8],
+    /// Bytes of a row.
+    pub(crate) row_len: usize,
+    /// Rows in the ring.
+    pub(crate) slots: usize,
+    /// Rows of the window above the map.
+    pub(crate) above: usize,
+    /// Rows of the window in the map, no more than the ring has.
+    pub(crate) inside: usize,
+    /// The slot of the first of those.
+    pub(crate) first: usize,
+    /// Rows of the convolution's result that the window gives.
     pub(crate) conv_rows: usize,
 }
 
 impl<'a> InputRows<'a> {
-    /// The rows of a window: `rows` at most [`MAX_WINDOW_ROWS`], and how many rows of the
-    /// convolution's result they give (fewer than usual where the map ends).
-    pub fn new(rows: impl IntoIterator<Item = &'a [u8]>, conv_rows: usize) -> Self {
-        let mut window = [&[][..]; MAX_WINDOW_ROWS];
-        for (slot, row) in window.iter_mut().zip(rows) {
-            *slot = row;
-        }
-        Self { rows: window, conv_rows }
-    }
-
     /// Row `index` of the window.
     #[inline]
     pub fn row(&self, index: usize) -> &'a [u8] {
-        self.rows.get(index).copied().unwrap_or(&[])
+        let inside = index.wrapping_sub(self.above);
+        if inside >= self.inside {
+            return &[];
+        }
+        let slot = self.first + inside;
+        let start = if slot < self.slots { slot } else { slot - self.slots } * self.row_len;
+        self.ring.get(start..start + self.row_len).unwrap_or(&[])
     }
 
     /// Rows of the convolution's result that the window gives: those of a pooling window, or the
-    /// output rows themselves.
+    /// output rows themselves; fewer than usual where the map ends.
     #[inline]
     pub fn conv_rows(&self) -> usize {
         self.conv_rows

@@ -8,6 +8,7 @@ pub struct Portable;
 impl Kernels for Portable {
     const NAME: &'static str = "portable";
 
+    #[inline(never)]
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, _workspace: &mut [u8], output: &mut [u8]) {
         let channels = usize::from(unit.layer.input.channels);
         let tap_row_len = usize::from(unit.layer.window.kernel_width) * channels;
@@ -32,6 +33,7 @@ impl Kernels for Portable {
         winograd::rows::<Self>(unit, input, workspace, outputs);
     }
 
+    #[inline(never)]
     fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
         let channels = usize::from(unit.layer.input.channels);
         let tap_row_len = usize::from(unit.layer.window.kernel_width) * channels;
