@@ -47,6 +47,10 @@ fn generate() -> Result<(), String> {
     if board.target != target {
         return Err(format!("{name} has a {}: build with --target {}, not {target}", board.core, board.target));
     }
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    if let Some(cpu) = board.cpu.as_ref().filter(|cpu| !flags.contains(&format!("target-cpu={cpu}"))) {
+        return Err(format!("{name} has a {}: build with RUSTFLAGS=-Ctarget-cpu={cpu}", board.core));
+    }
     if let Some(hal) = board.hal.as_ref().filter(|hal| !has_feature(hal)) {
         return Err(format!("{name} is driven by {hal}: build with --features {hal}"));
     }

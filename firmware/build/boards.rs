@@ -9,6 +9,7 @@ pub struct Board {
     pub name: String,
     pub core: String,
     pub target: String,
+    pub cpu: Option<String>,
     pub file: String,
     pub hal: Option<String>,
     pub emulator: Option<String>,

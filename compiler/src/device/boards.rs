@@ -16,6 +16,8 @@ pub struct Board {
     pub core: String,
     /// Rust's target for that core.
     pub target: String,
+    /// Rustc's name for the core, where the target is one for lesser cores too.
+    pub cpu: Option<String>,
     /// The feature of the firmware that brings the chip's HAL.
     pub hal: Option<String>,
     /// QEMU's machine; `None` for a board that is not emulated.

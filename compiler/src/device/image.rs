@@ -67,6 +67,7 @@ fn run_cargo(board: &Board, model: &Path, target_dir: &Path) -> Result<(), Devic
         .env("THUMBNET_BOARD", &board.name)
         .env("THUMBNET_MODEL", model)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .envs(board.cpu.iter().map(|cpu| ("CARGO_ENCODED_RUSTFLAGS", format!("-Ctarget-cpu={cpu}"))))
         // The firmware has a cargo configuration of its own.
         .current_dir(&firmware)
         .output();

@@ -10,6 +10,45 @@ pub const PIXELS: usize = 4;
 /// Taps that are widened at a time.
 pub const CHUNK: usize = 128;
 
+/// A pixel of the convolution's result: its first row in the window, its first input column.
+pub type Place = (usize, usize);
+
+/// Block `index` of a row without pooling; of its pixels, `count` exist, and the last one is repeated.
+pub fn row_places(layer: &Layer, index: usize, count: usize) -> [Place; PIXELS] {
+    let stride = usize::from(layer.window.stride_width);
+    [0, 1, 2, 3].map(|pixel: usize| (0, (index * PIXELS + pixel.min(count.saturating_sub(1))) * stride))
+}
+
+/// The pixels of the convolution's result that a pooled output is the largest of.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolWindow {
+    first_column: usize,
+    width: usize,
+    /// The number of its last pixel, in rows from the left.
+    pub last: usize,
+}
+
+impl PoolWindow {
+    /// The window of output column `x`, where the map has `conv_rows` rows for it.
+    pub fn of(layer: &Layer, conv_rows: usize, x: usize) -> Self {
+        let conv_width = layer.conv_width();
+        let first_column = x * usize::from(layer.pool.stride);
+        let width = usize::from(layer.pool.size).min(conv_width - first_column.min(conv_width)).max(1);
+        Self { first_column, width, last: (conv_rows * width).saturating_sub(1) }
+    }
+
+    /// Four pixels from number `start` on; the last one is repeated. A column that the next window has
+    /// too keeps its place in the block.
+    pub fn places(&self, layer: &Layer, start: usize) -> [Place; PIXELS] {
+        let &Self { first_column, width, last } = self;
+        [0, 1, 2, 3].map(|index| {
+            let index = (start + index).min(last);
+            let (y, x) = (index / width, first_column + (index + width - first_column % width) % width);
+            (y * usize::from(layer.window.stride_height), x * usize::from(layer.window.stride_width))
+        })
+    }
+}
+
 /// The blocks of one layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Blocking {
@@ -21,6 +60,17 @@ pub struct Blocking {
     pub taps: usize,
     /// Taps of a chunk, a multiple of 4.
     pub chunk: usize,
+}
+
+/// Keeps the largest sums of a pooling window, block by block: writes them in the place of the first pixel's.
+///
+/// `largest`: one a channel, or empty where a window has one block.
+pub fn keep_largest(is_first: bool, largest: &mut [i32], accumulators: &mut [[i32; PIXELS]]) {
+    for (largest, sums) in largest.iter_mut().zip(accumulators) {
+        let before = if is_first { i32::MIN } else { *largest };
+        *largest = sums.iter().fold(before, |largest, &sum| largest.max(sum));
+        sums[0] = *largest;
+    }
 }
 
 impl Blocking {

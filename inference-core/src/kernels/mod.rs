@@ -18,6 +18,13 @@ mod arch {
             ""
         };
     }
+    /// What assembly with Helium instructions begins with.
+    #[cfg(thumbnet_helium)]
+    macro_rules! with_helium {
+        () => {
+            ".cpu cortex-m55"
+        };
+    }
     #[cfg(thumbnet_assembly)]
     mod dense;
     #[cfg(thumbnet_assembly)]
@@ -30,6 +37,14 @@ mod arch {
     mod dsp_winograd;
     #[cfg(thumbnet_assembly)]
     mod family;
+    #[cfg(thumbnet_helium)]
+    pub mod helium;
+    #[cfg(thumbnet_helium)]
+    mod helium_block;
+    #[cfg(thumbnet_helium)]
+    mod helium_patch;
+    #[cfg(thumbnet_helium)]
+    mod helium_requantize;
     #[cfg(thumbnet_mla)]
     pub mod mla;
     #[cfg(thumbnet_mla)]
@@ -58,8 +73,11 @@ use crate::requantize;
 #[cfg(not(thumbnet_assembly))]
 pub type Selected = portable::Portable;
 /// The family that the engine runs on this target.
-#[cfg(thumbnet_dsp)]
+#[cfg(all(thumbnet_dsp, not(thumbnet_helium)))]
 pub type Selected = arch::dsp::Dsp;
+/// The family that the engine runs on this target.
+#[cfg(thumbnet_helium)]
+pub type Selected = arch::helium::Helium;
 /// The family that the engine runs on this target.
 #[cfg(thumbnet_mla)]
 pub type Selected = arch::mla::Mla;

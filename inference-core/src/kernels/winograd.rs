@@ -3,10 +3,12 @@
 //! A pair of horizontally adjacent tiles is one block. Its inputs are transformed once, for all output
 //! channels; then each pair of output channels is multiplied, point by point, and transformed back.
 
+use core::ops::Range;
+
 use super::arch::words;
 use super::{InputRows, Unit};
 use crate::format::{Layer, Pool};
-use crate::winograd::{PAIR_COLUMNS, TILE, columns, points, quads};
+use crate::winograd::{PAIR_COLUMNS, POINTS, Point, TILE, columns, points, quads};
 
 /// The sums of one point: first output channel, tile 0 and 1; second output channel, tile 0 and 1.
 pub type Sums = [i32; 4];
@@ -145,6 +147,8 @@ fn step<S: Steps, const P: usize>(
     let channels = usize::from(layer.input.channels);
     let patch_len = patch_columns(layer) * channels;
     let pair_len = size_of_val(inputs);
+    // Of inputs, and of weights.
+    let row_words = parts.inputs / P;
     let columns = columns(layer);
     // The last pair is moved to the left so that it ends with the map.
     let last_left = columns.saturating_sub(PAIR_COLUMNS);
@@ -155,6 +159,7 @@ fn step<S: Steps, const P: usize>(
         (true, _) => Finish::Largest,
     };
     let high_words = S::takes_high_words(unit);
+    let rows = rows_in_map::<P>(unit, input);
     let mut done = 0;
     while done < columns {
         let left = done.min(last_left);
@@ -166,11 +171,18 @@ fn step<S: Steps, const P: usize>(
         let (sums, results) = shared.split_at_mut_checked(parts.sums)?;
         let results = results.get_mut(..parts.results)?;
         let sums: &mut [[Sums; P]; P] = sums.as_chunks_mut().0.as_chunks_mut::<P>().0.first_chunk_mut::<P>()?;
+        for (row, sums) in sums.iter_mut().enumerate() {
+            if !rows.contains(&row) {
+                *sums = [[0; 4]; P];
+            }
+        }
+        let inputs = inputs.get(rows.start * row_words..rows.end * row_words)?;
         let tail = done - left;
         let wanted = if tail < TILE { Tiles::Both } else { Tiles::Second };
         let channels = results.chunks_mut(2 * finish.words()).zip(unit.parameters.bias.chunks(2 * size_of::<i32>()));
         for (weights, (results, bias)) in unit.parameters.weights.chunks_exact(pair_len).zip(channels) {
-            S::multiply(inputs, weights, quads(layer), wanted, sums.as_flattened_mut());
+            let weights = weights.get(rows.start * row_words * size_of::<u32>()..)?;
+            S::multiply(inputs, weights, quads(layer), wanted, sums.get_mut(rows.clone())?.as_flattened_mut());
             S::finish(sums, bias, finish, results);
         }
         let block = Block { left, tail, high_words };
@@ -185,6 +197,17 @@ fn step<S: Steps, const P: usize>(
         done = left + PAIR_COLUMNS;
     }
     Some(())
+}
+
+/// The rows of points that can add something: others combine rows beyond the map that read as zero.
+fn rows_in_map<const P: usize>(unit: &Unit<'_>, input: &InputRows<'_>) -> Range<usize> {
+    let in_map =
+        |point: &Point| unit.layer.input_zero_point != 0 || point.inputs.iter().any(|&row| !input.row(row).is_empty());
+    let points = &POINTS[..P];
+    match (points.iter().position(in_map), points.iter().rposition(in_map)) {
+        (Some(first), Some(last)) => first..last + 1,
+        _ => 0..P,
+    }
 }
 
 /// The place of a pair of tiles in the convolution's result.

@@ -4,7 +4,7 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use super::super::blocks::{Blocking, PIXELS};
+use super::super::blocks::{Blocking, PIXELS, Place, PoolWindow, keep_largest, row_places};
 use super::super::portable::Portable;
 use super::super::{InputRows, Kernels, Unit};
 use super::family::Family;
@@ -13,9 +13,6 @@ use super::words;
 
 /// The accumulators of a channel, one a pixel.
 pub type Accumulators = [i32; PIXELS];
-
-/// A pixel of the convolution's result: its first row in the window, its first input column.
-pub type Place = (usize, usize);
 
 /// Memory for the patches.
 pub struct Patches<'w> {
@@ -48,7 +45,7 @@ pub struct BlockArguments {
 
 /// One output row of a convolution: see [`Kernels::conv_row`].
 pub fn conv_row<F: Family>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
-    let Some(mut row) = Row::<F>::cut(unit, workspace) else {
+    let Some(mut row) = Row::<F>::cut(unit, input, workspace) else {
         return Portable::conv_row(unit, input, workspace, output);
     };
     if unit.layer.pool.size > 1 {
@@ -117,9 +114,26 @@ pub fn runs(taps: Range<usize>, row_len: usize) -> impl Iterator<Item = (usize, 
     })
 }
 
+/// The taps that can add something: not those of rows beyond the map where these read as zero.
+fn taps_in_map(unit: &Unit<'_>, input: &InputRows<'_>) -> Range<usize> {
+    let window = &unit.layer.window;
+    let rows = usize::from(window.kernel_height);
+    let row_len = usize::from(window.kernel_width) * usize::from(unit.layer.input.channels);
+    let in_map = |row: &usize| {
+        unit.layer.input_zero_point != 0
+            || (0..input.conv_rows()).any(|y| !input.row(y * usize::from(window.stride_height) + row).is_empty())
+    };
+    match ((0..rows).find(in_map), (0..rows).rfind(in_map)) {
+        (Some(first), Some(last)) => first * row_len..(last + 1) * row_len,
+        _ => 0..rows * row_len,
+    }
+}
+
 /// The workspace of a row, cut into its parts.
 struct Row<'w, F> {
     blocking: Blocking,
+    /// The taps to multiply.
+    taps: Range<usize>,
     /// Taps of a chunk, whole groups.
     chunk: usize,
     high_words: bool,
@@ -134,7 +148,7 @@ struct Row<'w, F> {
 
 impl<'w, F: Family> Row<'w, F> {
     /// `None` where the memory is too small.
-    fn cut(unit: &Unit<'_>, memory: &'w mut [u8]) -> Option<Self> {
+    fn cut(unit: &Unit<'_>, input: &InputRows<'_>, memory: &'w mut [u8]) -> Option<Self> {
         let blocking = Blocking::of(&unit.layer);
         let (accumulators, rest) = words::of(memory).split_at_mut_checked(blocking.accumulator_words())?;
         let (largest, rest) = rest.split_at_mut_checked(blocking.largest_words())?;
@@ -143,6 +157,7 @@ impl<'w, F: Family> Row<'w, F> {
         Some(Self {
             chunk: (blocking.chunk / F::GROUP * F::GROUP).max(1),
             blocking,
+            taps: taps_in_map(unit, input),
             high_words: takes_high_words(unit),
             accumulators: words::signed(accumulators).as_chunks_mut().0,
             largest: words::signed(largest),
@@ -159,15 +174,15 @@ impl<'w, F: Family> Row<'w, F> {
         // Overlapping pooling windows share pixels.
         let kept = [0, 1, 2, 3].map(|pixel| self.places[pixel] == Some(places[pixel]));
         let mut bias = unit.parameters.bias;
-        for start in (0..filter_len).step_by(self.chunk) {
-            let taps = start..filter_len.min(start + self.chunk);
+        for start in self.taps.clone().step_by(self.chunk) {
+            let taps = start..self.taps.end.min(start + self.chunk);
             let patches = Patches { gathered: self.gathered, laid_out: self.laid_out };
             F::gather(unit, input, places, kept, taps.clone(), patches);
-            let pass = Pass { bias, largest: largest && taps.end == filter_len };
+            let pass = Pass { bias, largest: largest && taps.end == self.taps.end };
             multiply::<F>(self.laid_out, unit.parameters.weights, filter_len, taps, pass, self.accumulators);
             bias = &[];
         }
-        if self.chunk >= filter_len {
+        if self.chunk >= self.taps.len() {
             self.places = places.map(Some);
         }
     }
@@ -175,10 +190,8 @@ impl<'w, F: Family> Row<'w, F> {
     /// One output row without pooling: four pixels at a time.
     fn plain(&mut self, unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
         let channels = self.blocking.channels.max(1);
-        let stride = usize::from(unit.layer.window.stride_width);
         for (index, pixels) in output.chunks_mut(channels * PIXELS).enumerate() {
-            let last = (pixels.len() / channels).saturating_sub(1);
-            let places = [0, 1, 2, 3].map(|pixel: usize| (0, (index * PIXELS + pixel.min(last)) * stride));
+            let places = row_places(&unit.layer, index, pixels.len() / channels);
             self.accumulate(unit, input, places, false);
             for (pixel, output) in pixels.chunks_exact_mut(channels).enumerate() {
                 let sums = self.accumulators.as_flattened().get(pixel..).unwrap_or(&[]);
@@ -189,28 +202,11 @@ impl<'w, F: Family> Row<'w, F> {
 
     /// One pooled output row: a pooling window at a time, four of its pixels at a time.
     fn pooled(&mut self, unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
-        let (window, pool) = (&unit.layer.window, &unit.layer.pool);
-        let conv_width = unit.layer.conv_width();
-        let rows = input.conv_rows();
         for (x, pixel) in output.chunks_exact_mut(self.blocking.channels.max(1)).enumerate() {
-            let first = x * usize::from(pool.stride);
-            let width = usize::from(pool.size).min(conv_width - first.min(conv_width)).max(1);
-            let last = (rows * width).saturating_sub(1);
-            for start in (0..=last).step_by(PIXELS) {
-                let places = [0, 1, 2, 3].map(|index| {
-                    let index = (start + index).min(last);
-                    // A column that the next window has too keeps its place in the block.
-                    let (y, x) = (index / width, first + (index + width - first % width) % width);
-                    (y * usize::from(window.stride_height), x * usize::from(window.stride_width))
-                });
-                self.accumulate(unit, input, places, true);
-                if self.blocking.many_blocks {
-                    for (largest, sums) in self.largest.iter_mut().zip(self.accumulators.iter_mut()) {
-                        let before = if start == 0 { i32::MIN } else { *largest };
-                        *largest = before.max(sums[0]);
-                        sums[0] = *largest;
-                    }
-                }
+            let window = PoolWindow::of(&unit.layer, input.conv_rows(), x);
+            for start in (0..=window.last).step_by(PIXELS) {
+                self.accumulate(unit, input, window.places(&unit.layer, start), true);
+                keep_largest(start == 0, self.largest, self.accumulators);
             }
             activate(unit, self.high_words, self.accumulators.as_flattened(), PIXELS, pixel);
         }

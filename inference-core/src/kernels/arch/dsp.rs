@@ -2,9 +2,9 @@
 
 use core::ops::Range;
 
-use super::super::blocks::PIXELS;
+use super::super::blocks::{PIXELS, Place};
 use super::super::{InputRows, Unit};
-use super::direct::{Patches, Place, runs};
+use super::direct::{Patches, runs};
 use super::dsp_block::{thumbnet_dsp_block, thumbnet_dsp_dense, widen};
 use super::dsp_winograd::{thumbnet_dsp_points, thumbnet_dsp_points_second};
 use super::family::{BlockLoop, Family, FiltersLoop, PointsLoop};

@@ -2,12 +2,12 @@
 
 use core::ops::Range;
 
-use super::super::blocks::PIXELS;
+use super::super::blocks::{PIXELS, Place};
 use super::super::portable::Portable;
 use super::super::winograd::{self, Finish, MAX_ROWS, Steps, Sums, Tiles};
 use super::super::{InputRows, Kernels, Unit};
 use super::dense::{self, DenseArguments};
-use super::direct::{self, BlockArguments, Patches, Place};
+use super::direct::{self, BlockArguments, Patches};
 use super::points::{self, SumsRange};
 use super::{requantize, tiles, transform};
 

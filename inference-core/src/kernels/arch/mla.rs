@@ -2,9 +2,9 @@
 
 use core::ops::Range;
 
-use super::super::blocks::{CHUNK, PIXELS};
+use super::super::blocks::{CHUNK, PIXELS, Place};
 use super::super::{InputRows, Unit};
-use super::direct::{Patches, Place, runs};
+use super::direct::{Patches, runs};
 use super::family::{BlockLoop, Family, FiltersLoop, PointsLoop};
 use super::mla_block::{pair, thumbnet_mla_block, thumbnet_mla_dense};
 use super::mla_winograd::{thumbnet_mla_points, thumbnet_mla_points_second};

@@ -1,0 +1,162 @@
+//! Requantization with Helium: four channels at a time.
+//!
+//! With a shift above 32 the rounded product is the rounded shift of its high word, two instructions:
+//! `vmulh` and `vrshl`.
+
+use core::arch::global_asm;
+
+use super::super::Unit;
+use super::super::blocks::PIXELS;
+use super::helium_block::Accumulators;
+use crate::format::{Activation, TABLE_LEN, TABLE_ZERO};
+
+/// Channels that are requantized together.
+pub const GROUP: usize = 4;
+
+/// What the functions read, in the order in which they do.
+#[repr(C)]
+struct Arguments {
+    low: u32,
+    high: u32,
+    shifts: *const u8,
+    /// The four pixels; one that is missing has another one's place and accumulators.
+    outputs: [*mut u8; PIXELS],
+    multipliers: *const u8,
+    accumulators: *const Accumulators,
+    /// Output channels, at least 1.
+    channels: usize,
+    /// What is added to the scaled accumulator.
+    offset: i32,
+    table: *const u8,
+}
+
+unsafe extern "C" {
+    fn thumbnet_helium_requantize(arguments: *const Arguments);
+    fn thumbnet_helium_requantize_table(arguments: *const Arguments);
+    fn thumbnet_helium_requantize_largest(arguments: *const Arguments);
+    fn thumbnet_helium_requantize_largest_table(arguments: *const Arguments);
+}
+
+// r0 is 32, r3 shifts, r4 to r7 outputs, r8 multipliers, r9 accumulators, r10 channels to come, r11 offset,
+// r12 table; q0 to q3 four channels of a pixel each, q4 multipliers, q5 shifts to the left, q6 and q7 limits.
+global_asm!(
+    with_helium!(),
+    "   .syntax unified
+    .macro thumbnet_helium_scale pixel, table
+        vmulh.s32 \\pixel, \\pixel, q4
+        vrshl.s32 \\pixel, \\pixel, q5
+        vadd.i32 \\pixel, \\pixel, r11
+        .if \\table
+        vqshlu.s32 \\pixel, \\pixel, #22
+        vshr.u32 \\pixel, \\pixel, #22
+        vldrb.u32 q7, [r12, \\pixel]
+        vmov    \\pixel, q7
+        .else
+        vmax.s32 \\pixel, \\pixel, q6
+        vmin.s32 \\pixel, \\pixel, q7
+        .endif
+    .endm
+
+    .macro thumbnet_helium_requantize name, largest, table
+        .section .text.\\name, \"ax\", %progbits
+        .p2align 2
+        .global \\name
+        .type \\name, %function
+        .thumb_func
+    \\name:
+        push    {{r4-r11, lr}}
+        vpush   {{d8-d15}}
+        ldm     r0, {{r1-r12}}
+        vdup.32 q6, r1
+        vdup.32 q7, r2
+        movs    r0, #32
+    1:
+        vld40.32 {{q0, q1, q2, q3}}, [r9]
+        vld41.32 {{q0, q1, q2, q3}}, [r9]
+        vld42.32 {{q0, q1, q2, q3}}, [r9]
+        vld43.32 {{q0, q1, q2, q3}}, [r9]!
+        vctp.32 r10
+        vpstt
+        vldrbt.u8 q4, [r8], #16
+        vldrbt.u32 q5, [r3], #4
+        vneg.s32 q5, q5
+        vadd.i32 q5, q5, r0
+        .if \\largest
+        vmax.s32 q0, q0, q1
+        vmax.s32 q2, q2, q3
+        vmax.s32 q0, q0, q2
+        .endif
+        thumbnet_helium_scale q0, \\table
+        .if \\largest
+        vpst
+        vstrbt.32 q0, [r4], #4
+        .else
+        thumbnet_helium_scale q1, \\table
+        thumbnet_helium_scale q2, \\table
+        thumbnet_helium_scale q3, \\table
+        vpstttt
+        vstrbt.32 q0, [r4], #4
+        vstrbt.32 q1, [r5], #4
+        vstrbt.32 q2, [r6], #4
+        vstrbt.32 q3, [r7], #4
+        .endif
+        subs    r10, r10, #4
+        bgt     1b
+        vpop    {{d8-d15}}
+        pop     {{r4-r11, pc}}
+    .size \\name, . - \\name
+    .endm
+
+    thumbnet_helium_requantize thumbnet_helium_requantize, 0, 0
+    thumbnet_helium_requantize thumbnet_helium_requantize_table, 0, 1
+    thumbnet_helium_requantize thumbnet_helium_requantize_largest, 1, 0
+    thumbnet_helium_requantize thumbnet_helium_requantize_largest_table, 1, 1",
+);
+
+/// Activates one to four pixels, or one from the largest accumulators of four.
+///
+/// `accumulators`: one a channel, and up to a multiple of [`GROUP`] more. `high_words`: whether all
+/// shifts are above 32; the answer for another layer gives other numbers, but nothing worse.
+pub fn activate(unit: &Unit<'_>, high_words: bool, accumulators: &[Accumulators], largest: bool, pixels: &mut [u8]) {
+    let (layer, parameters) = (&unit.layer, &unit.parameters);
+    let channels = usize::from(layer.output.channels);
+    let table = layer.activation == Activation::Table;
+    let last = (pixels.len() / channels.max(1)).saturating_sub(1).min(PIXELS - 1);
+    let fits = channels > 0
+        && pixels.len() >= channels
+        && accumulators.len() >= channels.next_multiple_of(GROUP)
+        && parameters.multipliers.len() >= channels * size_of::<i32>()
+        && parameters.shifts.len() >= channels
+        && (!table || parameters.table.len() >= TABLE_LEN);
+    if !high_words || !fits {
+        for (pixel, output) in pixels.chunks_exact_mut(channels.max(1)).enumerate() {
+            let sums = accumulators
+                .iter()
+                .map(|sums| if largest { sums.iter().copied().max() } else { sums.get(pixel).copied() }.unwrap_or(0));
+            unit.activate_all(sums, output);
+        }
+        return;
+    }
+    let output = pixels.as_mut_ptr();
+    let arguments = Arguments {
+        low: u32::from(layer.low),
+        high: u32::from(layer.high),
+        shifts: parameters.shifts.as_ptr(),
+        outputs: [0, 1, 2, 3].map(|pixel: usize| output.wrapping_add(pixel.min(last) * channels)),
+        multipliers: parameters.multipliers.as_ptr(),
+        accumulators: accumulators.as_ptr(),
+        channels,
+        offset: if table { TABLE_ZERO } else { i32::from(layer.output_zero_point) },
+        table: parameters.table.as_ptr(),
+    };
+    // SAFETY: reads whole groups of accumulators, `channels` multipliers and shifts, and writes `channels`
+    // bytes of the first pixel or of each; with a table, reads one of its first 2^10 entries for each.
+    unsafe {
+        match (largest, table) {
+            (false, false) => thumbnet_helium_requantize(&arguments),
+            (false, true) => thumbnet_helium_requantize_table(&arguments),
+            (true, false) => thumbnet_helium_requantize_largest(&arguments),
+            (true, true) => thumbnet_helium_requantize_largest_table(&arguments),
+        }
+    }
+}
