@@ -34,6 +34,8 @@ mod arch {
     #[cfg(thumbnet_dsp)]
     mod dsp_block;
     #[cfg(thumbnet_dsp)]
+    mod dsp_patch;
+    #[cfg(thumbnet_dsp)]
     mod dsp_winograd;
     #[cfg(thumbnet_assembly)]
     mod family;

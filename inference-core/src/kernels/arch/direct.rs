@@ -101,19 +101,6 @@ fn multiply<F: Family>(
     unsafe { (F::BLOCK)(&arguments) };
 }
 
-/// The runs of neighbouring bytes that `taps` of a patch consist of, with `row_len` bytes a row: a run's
-/// place among the taps, its row in the window, and its bytes, counted from the patch's first column.
-pub fn runs(taps: Range<usize>, row_len: usize) -> impl Iterator<Item = (usize, usize, Range<usize>)> {
-    let (mut row, mut offset) = (taps.start / row_len, taps.start % row_len);
-    let mut done = 0;
-    core::iter::from_fn(move || {
-        let count = (row_len - offset).min(taps.len() - done);
-        let run = (done, row, offset..offset + count);
-        (done, row, offset) = (done + count, row + 1, 0);
-        (count > 0).then_some(run)
-    })
-}
-
 /// The taps that can add something: not those of rows beyond the map where these read as zero.
 fn taps_in_map(unit: &Unit<'_>, input: &InputRows<'_>) -> Range<usize> {
     let window = &unit.layer.window;

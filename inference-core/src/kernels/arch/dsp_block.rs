@@ -7,15 +7,12 @@
 
 use core::arch::global_asm;
 
-use super::super::blocks::PIXELS;
 use super::dense::DenseArguments;
 use super::direct::BlockArguments;
 
 unsafe extern "C" {
     /// See [`Family::BLOCK`](super::family::Family::BLOCK), in groups of a word of taps.
     pub fn thumbnet_dsp_block(arguments: *const BlockArguments);
-    /// Widens `words` words of bytes: two words of 16-bit lanes each, at every fourth word of `target`.
-    fn thumbnet_dsp_widen(source: *const u8, target: *mut u32, words: usize);
     /// See [`Family::FILTERS`](super::family::Family::FILTERS).
     pub fn thumbnet_dsp_dense(row: *const u8, weights: *const u8, filter_len: usize, arguments: *const DenseArguments);
 }
@@ -104,33 +101,6 @@ global_asm!(
         pop     {{r4-r11, pc}}
     .size thumbnet_dsp_block, . - thumbnet_dsp_block
 
-    thumbnet_function thumbnet_dsp_widen
-        push    {{r4, lr}}
-        lsrs    r2, r2, #1
-        bcc     2f
-        ldr     r3, [r0], #4
-        uxtb16  r4, r3
-        uxtb16  r3, r3, ror #8
-        str     r4, [r1], #16
-        str     r3, [r1], #16
-        beq     3f
-    2:
-        ldr     r3, [r0], #4
-        uxtb16  r4, r3
-        uxtb16  r3, r3, ror #8
-        str     r4, [r1], #16
-        str     r3, [r1], #16
-        ldr     r3, [r0], #4
-        uxtb16  r4, r3
-        uxtb16  r3, r3, ror #8
-        str     r4, [r1], #16
-        str     r3, [r1], #16
-        subs    r2, r2, #1
-        bne     2b
-    3:
-        pop     {{r4, pc}}
-    .size thumbnet_dsp_widen, . - thumbnet_dsp_widen
-
     .macro thumbnet_filter sum, offset:vararg
         ldr     r6, [r1 \\offset]
         sxtb16  r7, r6
@@ -159,14 +129,3 @@ global_asm!(
         pop     {{r4-r11, pc}}
     .size thumbnet_dsp_dense, . - thumbnet_dsp_dense",
 );
-
-/// Widens whole words of a pixel's taps into its places among the patches: word 0 and 4 of `target` for
-/// the first word of taps, 8 and 12 for the second, and so on.
-pub fn widen(taps: &[u8], target: &mut [u32]) {
-    let words = taps.len() / 4;
-    if words == 0 || target.len() + PIXELS - 1 < words * 2 * PIXELS {
-        return;
-    }
-    // SAFETY: reads `words * 4` bytes; the last word is written at `words * 8 - 4`, which exists.
-    unsafe { thumbnet_dsp_widen(taps.as_ptr(), target.as_mut_ptr(), words) };
-}

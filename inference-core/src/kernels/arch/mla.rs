@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::super::blocks::{CHUNK, PIXELS, Place};
 use super::super::{InputRows, Unit};
-use super::direct::{Patches, runs};
+use super::direct::Patches;
 use super::family::{BlockLoop, Family, FiltersLoop, PointsLoop};
 use super::mla_block::{pair, thumbnet_mla_block, thumbnet_mla_dense};
 use super::mla_winograd::{thumbnet_mla_points, thumbnet_mla_points_second};
@@ -63,4 +63,17 @@ fn pair_padded(first: Option<&[u8]>, second: Option<&[u8]>, zero_point: u8, coun
     let blank = [zero_point; CHUNK];
     let blank = blank.get(..count).unwrap_or(&blank);
     pair(first.unwrap_or(blank), second.unwrap_or(blank), target);
+}
+
+/// The runs of neighbouring bytes that `taps` of a patch consist of, with `row_len` bytes a row: a run's
+/// place among the taps, its row in the window, and its bytes, counted from the patch's first column.
+fn runs(taps: Range<usize>, row_len: usize) -> impl Iterator<Item = (usize, usize, Range<usize>)> {
+    let (mut row, mut offset) = (taps.start / row_len, taps.start % row_len);
+    let mut done = 0;
+    core::iter::from_fn(move || {
+        let count = (row_len - offset).min(taps.len() - done);
+        let run = (done, row, offset..offset + count);
+        (done, row, offset) = (done + count, row + 1, 0);
+        (count > 0).then_some(run)
+    })
 }
