@@ -19,24 +19,11 @@ impl Steps for Portable {
         }
     }
 
-    #[inline(never)]
     fn multiply(inputs: &[u32], weights: &[u8], quads: usize, _wanted: Tiles, sums: &mut [Sums]) {
-        let inputs = words::halves(inputs).chunks_exact(quads * 8);
-        let weights = weights.as_chunks::<2>().0.chunks_exact(quads * 8);
-        for ((sums, inputs), weights) in sums.iter_mut().zip(inputs).zip(weights) {
-            let mut sum: Sums = [0; 4];
-            for (inputs, weights) in inputs.as_chunks::<8>().0.iter().zip(weights.as_chunks::<8>().0) {
-                for channel in 0..4 {
-                    let [first, second] = [inputs[channel], inputs[channel + 4]].map(i32::from);
-                    let own = i32::from(i16::from_le_bytes(weights[channel]));
-                    let next = i32::from(i16::from_le_bytes(weights[channel + 4]));
-                    sum[0] = sum[0].wrapping_add(first * own);
-                    sum[1] = sum[1].wrapping_add(second * own);
-                    sum[2] = sum[2].wrapping_add(first * next);
-                    sum[3] = sum[3].wrapping_add(second * next);
-                }
-            }
-            *sums = sum;
+        let inputs = words::halves(inputs);
+        match words::aligned_halves(weights) {
+            Some(weights) => products(inputs, weights, i32::from, quads, sums),
+            None => products(inputs, weights.as_chunks().0, |bytes| i16::from_le_bytes(bytes).into(), quads, sums),
         }
     }
 
@@ -68,6 +55,26 @@ impl Steps for Portable {
 
     fn activate(unit: &Unit<'_>, _high_words: bool, results: &[i32], step: usize, output: &mut [u8]) {
         unit.activate_all(results.iter().step_by(step).copied(), output);
+    }
+}
+
+/// The sums of all points, from weights that `number` reads.
+#[inline(never)]
+fn products<W: Copy>(inputs: &[i16], weights: &[W], number: impl Fn(W) -> i32, quads: usize, sums: &mut [Sums]) {
+    let points = inputs.chunks_exact(quads * 8).zip(weights.chunks_exact(quads * 8));
+    for (sums, (inputs, weights)) in sums.iter_mut().zip(points) {
+        // One output channel after the other: a small core has no registers for more.
+        for (output, sums) in sums.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+            let [mut first, mut second] = [0i32; 2];
+            for (inputs, weights) in inputs.as_chunks::<8>().0.iter().zip(weights.as_chunks::<8>().0) {
+                for lane in 0..4 {
+                    let weight = number(weights[output * 4 + lane]);
+                    first = first.wrapping_add(i32::from(inputs[lane]) * weight);
+                    second = second.wrapping_add(i32::from(inputs[lane + 4]) * weight);
+                }
+            }
+            *sums = [first, second];
+        }
     }
 }
 

@@ -24,6 +24,14 @@ pub fn halves(words: &[u32]) -> &[i16] {
     unsafe { words.align_to() }.1
 }
 
+/// Bytes as the little-endian 16-bit numbers that they are; `None` where they are not aligned for that, or
+/// the core is big-endian.
+pub fn aligned_halves(bytes: &[u8]) -> Option<&[i16]> {
+    // SAFETY: every bit pattern is a valid i16.
+    let (before, halves, _) = unsafe { bytes.align_to() };
+    (cfg!(target_endian = "little") && before.is_empty()).then_some(halves)
+}
+
 /// Words as their bytes, to be written.
 #[cfg(thumbnet_dsp)]
 pub fn bytes_mut(words: &mut [u32]) -> &mut [u8] {
