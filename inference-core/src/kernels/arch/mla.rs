@@ -35,24 +35,25 @@ unsafe impl Family for Mla {
         let layer = &unit.layer;
         let channels = usize::from(layer.input.channels);
         let row_len = (usize::from(layer.window.kernel_width) * channels).max(1);
-        for (index, pixels) in PAIRS.into_iter().enumerate() {
-            if pixels.iter().all(|&pixel| kept[pixel]) {
-                continue;
-            }
-            for (done, row, bytes) in runs(taps.clone(), row_len) {
+        for (done, row, bytes) in runs(taps.clone(), row_len) {
+            let patch = |pixel: usize| {
+                let (top, left) = places[pixel];
+                let start = left * channels + bytes.start;
+                input.row(top + row).get(start..start + bytes.len())
+            };
+            for (index, pixels) in PAIRS.into_iter().enumerate() {
                 let Some(target) = patches.laid_out.get_mut(done * 2 + index..) else { return };
-                let patch = |(top, left): Place| {
-                    let start = left * channels + bytes.start;
-                    input.row(top + row).get(start..start + bytes.len())
-                };
-                match pixels.map(|pixel| patch(places[pixel])) {
+                if pixels.iter().all(|&pixel| kept[pixel]) {
+                    continue;
+                }
+                match pixels.map(patch) {
                     [Some(first), Some(second)] => pair(first, second, target),
                     [first, second] => pair_padded(first, second, layer.input_zero_point, bytes.len(), target),
                 }
             }
-            if let Some(rest) = patches.laid_out.get_mut(taps.len() * 2..taps.len().next_multiple_of(Self::GROUP) * 2) {
-                rest.fill(0);
-            }
+        }
+        if let Some(rest) = patches.laid_out.get_mut(taps.len() * 2..taps.len().next_multiple_of(Self::GROUP) * 2) {
+            rest.fill(0);
         }
     }
 }

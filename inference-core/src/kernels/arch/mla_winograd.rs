@@ -13,8 +13,9 @@ unsafe extern "C" {
     pub fn thumbnet_mla_points_second(inputs: *const u32, weights: *const u8, sums: *const SumsRange, quads: usize);
 }
 
-// r0 inputs, r1 weights, r2 the next sums, r3 quads, r4 and r5 inputs of two tiles, r6 and r7 weights of two
-// output channels, r8 to r11 the four sums, r12 count, lr end of the sums. The loop body stands twice.
+// r0 inputs, r1 weights, r2 the next sums, r3 groups, r4 and r5 inputs of two tiles, r6 and r7 weights of two
+// output channels, r8 to r11 the four sums, r12 count, lr end of the sums. On the stack: where to enter the
+// loop, which takes two groups at a time after the first one, and the count.
 global_asm!(
     "   .syntax unified
     .macro thumbnet_channel lane
@@ -38,14 +39,22 @@ global_asm!(
     .endm
 
     .section .text.thumbnet_mla_points, \"ax\", %progbits
-    .p2align 2
+    .p2align 2 // adr counts from a whole word
     .global thumbnet_mla_points
     .type thumbnet_mla_points, %function
     .thumb_func
     thumbnet_mla_points:
         push    {{r4-r11, lr}}
         ldrd    r2, lr, [r2]
-        subs    r3, r3, #1
+        lsrs    r12, r3, #1
+        adr.w   r4, 3f
+        bcc     5f
+        adr.w   r4, 2f
+        bne     5f
+        adr.w   r4, 4f
+    5:
+        adds    r4, r4, #1
+        push    {{r4, r12}}
     1:
         thumbnet_channel 3
         mul     r8, r4, r6
@@ -55,11 +64,8 @@ global_asm!(
         thumbnet_add 2
         thumbnet_add 1
         thumbnet_add 0
-        add     r12, r3, #1
-        lsrs    r12, r12, #1
-        beq.w   4f
-        tst     r3, #1
-        bne.w   3f
+        ldr     r12, [sp, #4]
+        ldr     pc, [sp]
     2:
         thumbnet_add 3
         thumbnet_add 2
@@ -76,6 +82,7 @@ global_asm!(
         stmia   r2!, {{r8-r11}}
         cmp     r2, lr
         bne.w   1b
+        add     sp, sp, #8
         pop     {{r4-r11, pc}}
     .size thumbnet_mla_points, . - thumbnet_mla_points
 
