@@ -43,7 +43,11 @@ impl PoolWindow {
         let &Self { first_column, width, last } = self;
         [0, 1, 2, 3].map(|index| {
             let index = (start + index).min(last);
-            let (y, x) = (index / width, first_column + (index + width - first_column % width) % width);
+            let (y, x) = match width {
+                1 => (index, first_column),
+                2 => (index / 2, first_column + (index + first_column) % 2),
+                _ => (index / width, first_column + (index + width - first_column % width) % width),
+            };
             (y * usize::from(layer.window.stride_height), x * usize::from(layer.window.stride_width))
         })
     }

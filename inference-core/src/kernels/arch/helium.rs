@@ -46,14 +46,15 @@ impl<'w> Row<'w> {
         })
     }
 
-    /// Accumulates all channels of the first `pixels` of these.
-    fn accumulate(&mut self, places: &[Place; PIXELS], pixels: usize) {
+    /// Accumulates all channels of these pixels, at most four.
+    fn accumulate(&mut self, places: &[Place]) {
+        self.patches.aim(places);
         let mut first = 0;
         while first < self.taps {
             let taps = first..self.taps.min(first + self.patches.chunk);
             first = taps.end;
-            let patches = self.patches.gather(places, taps.clone());
-            self.filters.multiply(patches, pixels, taps);
+            let patches = self.patches.gather(&taps);
+            self.filters.multiply(patches, places.len(), taps);
         }
     }
 
@@ -61,8 +62,8 @@ impl<'w> Row<'w> {
     fn plain(&mut self, unit: &Unit<'_>, output: &mut [u8]) {
         let channels = self.channels.max(1);
         for (index, pixels) in output.chunks_mut(channels * PIXELS).enumerate() {
-            let count = pixels.len() / channels;
-            self.accumulate(&row_places(&unit.layer, index, count), count);
+            let places = row_places(&unit.layer, index, pixels.len() / channels);
+            self.accumulate(places.get(..pixels.len() / channels).unwrap_or(&places));
             activate(unit, self.high_words, self.filters.accumulators, false, pixels);
         }
     }
@@ -72,7 +73,7 @@ impl<'w> Row<'w> {
         for (x, pixel) in output.chunks_exact_mut(self.channels.max(1)).enumerate() {
             let window = PoolWindow::of(&unit.layer, conv_rows, x);
             for start in (0..=window.last).step_by(PIXELS) {
-                self.accumulate(&window.places(&unit.layer, start), PIXELS);
+                self.accumulate(&window.places(&unit.layer, start));
                 keep_largest(start == 0, self.largest, self.filters.accumulators);
             }
             activate(unit, self.high_words, self.filters.accumulators, true, pixel);

@@ -28,7 +28,7 @@ struct Pixel {
     left: usize,
     /// Where its taps go.
     target: *mut u8,
-    /// The rows of the window, the first one with taps to gather.
+    /// The rows of the window.
     rows: *const *const u8,
 }
 
@@ -37,7 +37,9 @@ struct Pixel {
 struct Arguments {
     /// Taps in a row of the window.
     row_len: usize,
-    /// Taps of the first row that are left out.
+    /// The first row with taps to gather.
+    first_row: usize,
+    /// Taps of it that are left out.
     skip: usize,
     /// Taps to gather, at least 1.
     taps: usize,
@@ -60,7 +62,9 @@ global_asm!(
     "   .syntax unified
     .macro thumbnet_helium_place
         ldm     r0!, {{r1, r2, r8}}
-        ldrd    r5, r7, [r12, #4]
+        ldrd    r4, r5, [r12, #4]
+        ldr     r7, [r12, #12]
+        add     r8, r8, r4, lsl #2
         subs    r4, r3, r5
         add     r5, r5, r1
     .endm
@@ -86,7 +90,7 @@ global_asm!(
         mov     r10, r1
         mov     r12, r2
         ldr     r3, [r2]
-        ldrd    r5, r9, [r2, #12]
+        ldrd    r5, r9, [r2, #16]
         vmov.i8 q1, #0x80
         vdup.8  q2, r5
         veor    q3, q2, q1
@@ -129,7 +133,7 @@ global_asm!(
         mov     r4, r3
         cmp     r7, #0
         bne     6b
-        ldr     r7, [r12, #8]
+        ldr     r7, [r12, #12]
         mov     r6, r9
         dlstp.8 lr, r7
     3:
@@ -167,8 +171,15 @@ pub struct Patches<'w> {
     taps: &'w mut [u8],
     /// Taps of one pixel, where rows of the window are no multiples of 16 long.
     staged: &'w mut [u8],
-    /// The pixels that are gathered, if all their taps are.
+    /// Taps of a pixel.
+    filter_len: usize,
+    /// Whether a chunk has all taps.
+    is_whole: bool,
+    /// The pixels that are gathered with all their taps.
     places: [Place; PIXELS],
+    /// The pixels to gather, so many.
+    pixels: [Pixel; PIXELS],
+    count: usize,
 }
 
 impl<'w> Patches<'w> {
@@ -179,8 +190,9 @@ impl<'w> Patches<'w> {
         let row_len = unit.layer.padded_width() * channels;
         let window_len = usize::from(window.kernel_width) * channels;
         let staged = usize::from(!window_len.is_multiple_of(LANES));
-        let whole = (usize::from(window.kernel_height) * window_len).next_multiple_of(LANES);
-        let chunk = (memory.len() / (PIXELS + staged) / LANES * LANES).min(whole).min(limit);
+        let filter_len = usize::from(window.kernel_height) * window_len;
+        let chunk =
+            (memory.len() / (PIXELS + staged) / LANES * LANES).min(filter_len.next_multiple_of(LANES)).min(limit);
         let (taps, rest) = memory.split_at_mut_checked(chunk * PIXELS)?;
         (chunk > 0).then_some(Self {
             rows: input.rows.map(|row| if row.len() >= row_len { row.as_ptr() } else { null() }),
@@ -193,44 +205,51 @@ impl<'w> Patches<'w> {
             chunk,
             taps,
             staged: rest.get_mut(..chunk * staged)?,
+            filter_len,
+            is_whole: filter_len <= chunk,
             places: [NOWHERE; PIXELS],
+            pixels: [Pixel { left: 0, target: null_mut(), rows: null() }; PIXELS],
+            count: 0,
         })
     }
 
-    /// Gathers these taps of each pixel, at most a chunk; the rest of the last sixteen may be anything.
-    pub fn gather(&mut self, places: &[Place; PIXELS], taps: Range<usize>) -> &[u8] {
-        let first_row = taps.start.checked_div(self.window_len).unwrap_or(0);
-        let mut pixels = [Pixel { left: 0, target: null_mut(), rows: null() }; PIXELS];
-        let mut count = 0;
-        for ((index, place), before) in places.iter().enumerate().zip(&mut self.places) {
+    /// Chooses the pixels of the next block: what [`Patches::gather`] gathers.
+    pub fn aim(&mut self, places: &[Place]) {
+        self.count = 0;
+        let rows = self.rows.as_ptr();
+        let mut target = self.taps.as_mut_ptr();
+        for (place, before) in places.iter().zip(&mut self.places) {
             let (top, left) = (place.0, place.1 * self.channels);
-            let outside = top + self.window_rows > MAX_WINDOW_ROWS || left + self.window_len > self.row_len;
+            let inside = top + self.window_rows <= MAX_WINDOW_ROWS && left + self.window_len <= self.row_len;
             // Overlapping pooling windows share pixels.
-            if place == before || outside {
-                continue;
+            if place != before
+                && inside
+                && let Some(pixel) = self.pixels.get_mut(self.count)
+            {
+                *pixel = Pixel { left, target, rows: rows.wrapping_add(top) };
+                *before = if self.is_whole { *place } else { NOWHERE };
+                self.count += 1;
             }
-            *before = if taps.len() == self.window_rows * self.window_len { *place } else { NOWHERE };
-            if let Some(pixel) = pixels.get_mut(count) {
-                *pixel = Pixel {
-                    left,
-                    target: self.taps.as_mut_ptr().wrapping_add(index * LANES),
-                    rows: self.rows.as_ptr().wrapping_add(top + first_row),
-                };
-            }
-            count += 1;
+            target = target.wrapping_add(LANES);
         }
-        if count == 0 || taps.is_empty() || taps.len() > self.chunk || taps.end > self.window_rows * self.window_len {
+    }
+
+    /// Gathers these taps of each pixel, at most a chunk; the rest of the last sixteen may be anything.
+    pub fn gather(&mut self, taps: &Range<usize>) -> &[u8] {
+        let pixels = self.pixels.get(..self.count).unwrap_or(&[]).as_ptr_range();
+        if pixels.is_empty() || taps.is_empty() || taps.len() > self.chunk || taps.end > self.filter_len {
             return self.taps;
         }
+        let first_row = if taps.start == 0 { 0 } else { taps.start.checked_div(self.window_len).unwrap_or(0) };
         let arguments = Arguments {
             row_len: self.window_len,
+            first_row,
             skip: taps.start - first_row * self.window_len,
             taps: taps.len(),
             padding: self.padding,
             staged: if self.staged.is_empty() { null_mut() } else { self.staged.as_mut_ptr() },
         };
-        let pixels = pixels.get(..count).unwrap_or(&[]).as_ptr_range();
-        // SAFETY: the window lies in the rows, and they are `row_len` long or null; of a chunk of taps,
+        // SAFETY: the windows lie in the rows, and they are `row_len` long or null; of a chunk of taps,
         // there is room for `chunk` bytes where they are staged and for `chunk * 4` bytes in the end.
         unsafe { thumbnet_helium_gather(pixels.start, pixels.end, &arguments) };
         self.taps
