@@ -103,7 +103,7 @@ fn multiply<F: Family>(
 
 /// The taps that can add something: not those of rows beyond the map where these read as zero.
 fn taps_in_map(unit: &Unit<'_>, input: &InputRows<'_>) -> Range<usize> {
-    let window = &unit.layer.window;
+    let window = unit.layer.window;
     let rows = usize::from(window.kernel_height);
     let row_len = usize::from(window.kernel_width) * usize::from(unit.layer.input.channels);
     let in_map = |row: &usize| {
@@ -136,7 +136,7 @@ struct Row<'w, F> {
 impl<'w, F: Family> Row<'w, F> {
     /// `None` where the memory is too small.
     fn cut(unit: &Unit<'_>, input: &InputRows<'_>, memory: &'w mut [u8]) -> Option<Self> {
-        let blocking = Blocking::of(&unit.layer);
+        let blocking = Blocking::of(unit.layer);
         let (accumulators, rest) = words::of(memory).split_at_mut_checked(blocking.accumulator_words())?;
         let (largest, rest) = rest.split_at_mut_checked(blocking.largest_words())?;
         let (gathered, rest) = rest.split_at_mut_checked(blocking.gathered_words())?;
@@ -178,7 +178,7 @@ impl<'w, F: Family> Row<'w, F> {
     fn plain(&mut self, unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
         let channels = self.blocking.channels.max(1);
         for (index, pixels) in output.chunks_mut(channels * PIXELS).enumerate() {
-            let places = row_places(&unit.layer, index, pixels.len() / channels);
+            let places = row_places(unit.layer, index, pixels.len() / channels);
             self.accumulate(unit, input, places, false);
             for (pixel, output) in pixels.chunks_exact_mut(channels).enumerate() {
                 let sums = self.accumulators.as_flattened().get(pixel..).unwrap_or(&[]);
@@ -190,9 +190,9 @@ impl<'w, F: Family> Row<'w, F> {
     /// One pooled output row: a pooling window at a time, four of its pixels at a time.
     fn pooled(&mut self, unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
         for (x, pixel) in output.chunks_exact_mut(self.blocking.channels.max(1)).enumerate() {
-            let window = PoolWindow::of(&unit.layer, input.conv_rows(), x);
+            let window = PoolWindow::of(unit.layer, input.conv_rows(), x);
             for start in (0..=window.last).step_by(PIXELS) {
-                self.accumulate(unit, input, window.places(&unit.layer, start), true);
+                self.accumulate(unit, input, window.places(unit.layer, start), true);
                 keep_largest(start == 0, self.largest, self.accumulators);
             }
             activate(unit, self.high_words, self.accumulators.as_flattened(), PIXELS, pixel);

@@ -28,7 +28,7 @@ struct Row<'w> {
 impl<'w> Row<'w> {
     /// `None` where the workspace is too small.
     fn new(unit: &Unit<'w>, input: &InputRows<'w>, workspace: &'w mut [u8]) -> Option<Self> {
-        let blocking = Blocking::of(&unit.layer);
+        let blocking = Blocking::of(unit.layer);
         let Blocking { channels, taps, .. } = blocking;
         let groups = channels.next_multiple_of(GROUP);
         let (accumulators, rest) = words::of(workspace).split_at_mut_checked(groups * PIXELS)?;
@@ -58,25 +58,31 @@ impl<'w> Row<'w> {
         }
     }
 
+    /// Activates one to four pixels, or the largest of four.
+    fn activate(&self, unit: &Unit<'_>, largest: bool, pixels: &mut [u8]) {
+        let Filters { accumulators, starts, .. } = &self.filters;
+        activate(unit, self.high_words, accumulators, starts, largest, pixels);
+    }
+
     /// One output row without pooling: four pixels at a time.
     fn plain(&mut self, unit: &Unit<'_>, output: &mut [u8]) {
         let channels = self.channels.max(1);
         for (index, pixels) in output.chunks_mut(channels * PIXELS).enumerate() {
-            let places = row_places(&unit.layer, index, pixels.len() / channels);
+            let places = row_places(unit.layer, index, pixels.len() / channels);
             self.accumulate(places.get(..pixels.len() / channels).unwrap_or(&places));
-            activate(unit, self.high_words, self.filters.accumulators, false, pixels);
+            self.activate(unit, false, pixels);
         }
     }
 
     /// One pooled output row: a pooling window at a time, four of its pixels at a time.
     fn pooled(&mut self, unit: &Unit<'_>, conv_rows: usize, output: &mut [u8]) {
         for (x, pixel) in output.chunks_exact_mut(self.channels.max(1)).enumerate() {
-            let window = PoolWindow::of(&unit.layer, conv_rows, x);
+            let window = PoolWindow::of(unit.layer, conv_rows, x);
             for start in (0..=window.last).step_by(PIXELS) {
-                self.accumulate(&window.places(&unit.layer, start));
+                self.accumulate(&window.places(unit.layer, start));
                 keep_largest(start == 0, self.largest, self.filters.accumulators);
             }
-            activate(unit, self.high_words, self.filters.accumulators, true, pixel);
+            self.activate(unit, true, pixel);
         }
     }
 }

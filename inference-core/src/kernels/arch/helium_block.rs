@@ -1,8 +1,8 @@
 //! The loops of the direct convolution with Helium, each behind a function that checks its lengths.
 //!
 //! A block is up to four pixels by two output channels, sixteen taps at a time: 14 instructions for 128
-//! multiplications. `vmladava` takes numbers of one signedness, so a pixel enters as `x - 128`, and each
-//! sum starts from the bias and 128 times the sum of the filter.
+//! multiplications. `vmladava` takes numbers of one signedness, so a pixel enters as `x - 128`, and 128
+//! times the sum of the filter is added with the bias in the end.
 
 use core::arch::global_asm;
 use core::ops::Range;
@@ -13,6 +13,9 @@ use super::helium_patch::{LANES, SPREAD};
 /// Most taps of a pass: so often, by sixteen, the loop body stands in the text.
 pub const MAX_TAPS: usize = 256;
 
+/// Most taps of a filter whose sums, at most 2^14 a tap in size, can be compared before the rest is added.
+const MAX_FILTER: usize = (1 << 17) - 1;
+
 /// The sums of a channel, one a pixel.
 pub type Accumulators = [i32; PIXELS];
 
@@ -20,7 +23,7 @@ pub type Accumulators = [i32; PIXELS];
 #[repr(C)]
 struct BlockArguments {
     patches: *const u8,
-    /// Blocks of sixteen taps, the last one perhaps shorter.
+    /// Blocks of sixteen taps between the first one and the last one; with more taps, before the last one.
     blocks: usize,
     /// The first tap of the first channel.
     weights: *const u8,
@@ -32,9 +35,9 @@ struct BlockArguments {
     gap: isize,
     /// Where the accumulators end.
     end: *mut Accumulators,
-    /// One a channel; null to add to the accumulators.
-    starts: *const i32,
-    /// Read without starts, written always; two a pass of the loop.
+    /// 0 to add to the accumulators; 1 for the first of several blocks, 2 for the only one.
+    first: usize,
+    /// Two a pass of the loop.
     accumulators: *mut Accumulators,
 }
 
@@ -57,9 +60,9 @@ unsafe extern "C" {
 }
 
 // In the block: r1 patches, r3 and r5 weights of two channels, r7 end of the accumulators, r9 accumulators,
-// r11 starts, and the eight sums in the even registers, as `vmladava` wants it. On the stack: patches and
-// where to enter the loop body, gap, where to go on. A pixel that is missing gets the last one's sums. In
-// the other functions `lr` counts down by itself.
+// r11 gap, and the eight sums in the even registers, as `vmladava` wants it. On the stack: patches, where to
+// begin with them, where the next two channels begin, where to enter the loop body. A pixel that is missing
+// gets the last one's sums. In the other functions `lr` counts down by itself.
 global_asm!(
     with_helium!(),
     "   .syntax unified
@@ -72,26 +75,26 @@ global_asm!(
     \\name:
     .endm
 
-    .macro thumbnet_helium_pixel register, step, first, second
+    .macro thumbnet_helium_pixel operation, register, step, first, second
         vldrw.u32 \\register, [r1], #\\step
-        vmladava.s8 \\first, q0, \\register
-        vmladava.s8 \\second, q1, \\register
+        \\operation \\first, q0, \\register
+        \\operation \\second, q1, \\register
     .endm
 
-    .macro thumbnet_helium_pixels pixels
+    .macro thumbnet_helium_pixels operation, pixels
         .if \\pixels == 1
-        thumbnet_helium_pixel q2, 64, r0, r8
+        thumbnet_helium_pixel \\operation, q2, 64, r0, r8
         .else
-        thumbnet_helium_pixel q2, 16, r0, r8
+        thumbnet_helium_pixel \\operation, q2, 16, r0, r8
         .if \\pixels == 2
-        thumbnet_helium_pixel q3, 48, r2, r10
+        thumbnet_helium_pixel \\operation, q3, 48, r2, r10
         .else
-        thumbnet_helium_pixel q3, 16, r2, r10
+        thumbnet_helium_pixel \\operation, q3, 16, r2, r10
         .if \\pixels == 3
-        thumbnet_helium_pixel q2, 32, r4, r12
+        thumbnet_helium_pixel \\operation, q2, 32, r4, r12
         .else
-        thumbnet_helium_pixel q2, 16, r4, r12
-        thumbnet_helium_pixel q3, 16, r6, lr
+        thumbnet_helium_pixel \\operation, q2, 16, r4, r12
+        thumbnet_helium_pixel \\operation, q3, 16, r6, lr
         .endif
         .endif
         .endif
@@ -120,54 +123,62 @@ global_asm!(
         ldm     r0, {{r1-r9}}
         vctp.8  r5
         add     r5, r3, r4
-        mov     r11, r8
-        subs    r2, r2, #1
+        mov     r11, r6
         movs    r4, #(8 + 12 * \\pixels)
-        adr.w   r8, 4f
-        mls     r8, r2, r4, r8
-        add     r8, r8, #1
-        strd    r1, r8, [sp]
-        adr.w   r8, 1f
-        cmp     r11, #0
-        bne     3f
-        adr.w   r8, 2f
-    3:
-        add     r8, r8, #1
-        strd    r6, r8, [sp, #8]
-        bx      r8
-    1:
-        ldrd    r0, r8, [r11], #8
-        mov     r2, r0
-        mov     r4, r0
-        mov     r6, r0
-        mov     r10, r8
-        mov     r12, r8
-        mov     lr, r8
+        adr.w   r6, 5f
+        mls     r6, r2, r4, r6
+        add     r6, r6, #1
+        str     r6, [sp, #12]
+        adr.w   r10, 2f
+        cmp     r8, #1
+        blt     0f
+        adr.w   r10, 1f
+        adr.w   r6, 3f
+        it      hi
+        addhi   r6, r6, #(12 + 12 * \\pixels)
+        add     r6, r6, #1
+    0:
+        strd    r1, r6, [sp]
+        add     r10, r10, #1
+        str     r10, [sp, #8]
+        bx      r10
+    1: // The first taps, of one block or more.
         ldm.w   sp, {{r1, pc}}
-    2:
+    2: // More taps.
         ldrd    r0, r2, [r9]
         ldrd    r4, r6, [r9, #8]
         ldrd    r8, r10, [r9, #16]
         ldrd    r12, lr, [r9, #24]
         ldm.w   sp, {{r1, pc}}
-        .rept {MAX_TAPS} / 16 - 1
+    3: // The first block of several.
         vldrb.u8 q0, [r3], #16
         vldrb.u8 q1, [r5], #16
-        thumbnet_helium_pixels \\pixels
-        .endr
-    4:
+        thumbnet_helium_pixels vmladav.s8, \\pixels
+        ldr     pc, [sp, #12]
+    4: // The only block.
         vpstt
         vldrbt.u8 q0, [r3], #16
         vldrbt.u8 q1, [r5], #16
-        thumbnet_helium_pixels \\pixels
-        ldr     r1, [sp, #8]
-        add     r3, r3, r1
-        add     r5, r5, r1
+        thumbnet_helium_pixels vmladav.s8, \\pixels
+        b.w     6f
+        .rept {MAX_TAPS} / 16 - 1
+        vldrb.u8 q0, [r3], #16
+        vldrb.u8 q1, [r5], #16
+        thumbnet_helium_pixels vmladava.s8, \\pixels
+        .endr
+    5: // The last block.
+        vpstt
+        vldrbt.u8 q0, [r3], #16
+        vldrbt.u8 q1, [r5], #16
+        thumbnet_helium_pixels vmladava.s8, \\pixels
+    6:
+        add     r3, r3, r11
+        add     r5, r5, r11
         thumbnet_helium_store \\pixels, r0, r2, r4, r6
         thumbnet_helium_store \\pixels, r8, r10, r12, lr
         cmp     r9, r7
         it      ne
-        ldrne   pc, [sp, #12]
+        ldrne   pc, [sp, #8]
         add     sp, sp, #16
         pop     {{r4-r11, pc}}
     .size thumbnet_helium_block_\\pixels, . - thumbnet_helium_block_\\pixels
@@ -247,15 +258,16 @@ pub struct Filters<'w> {
     weights: &'w [u8],
     filter_len: usize,
     channels: usize,
-    /// What the sums of a channel start from; one more if they are odd.
-    starts: &'w [i32],
+    /// What belongs to the sums of each channel: the bias, and 128 times the sum of the filter.
+    pub starts: &'w [i32],
     /// One a channel, and one more if they are odd.
     pub accumulators: &'w mut [Accumulators],
 }
 
 impl<'w> Filters<'w> {
-    /// `weights`: `filter_len` bytes for each of at least one channel, `bias`: a little-endian `i32` each;
-    /// `starts` and `accumulators`: one each, and one more if the channels are odd. `None` for others.
+    /// `weights`: `filter_len` bytes, at most [`MAX_FILTER`], for each of at least one channel; `bias`: a
+    /// little-endian `i32` each; `starts`: one each, `accumulators`: and one more if the channels are odd.
+    /// `None` for others.
     pub fn new(
         weights: &'w [u8],
         bias: &[u8],
@@ -265,10 +277,10 @@ impl<'w> Filters<'w> {
     ) -> Option<Self> {
         let even = channels.next_multiple_of(2);
         let fits = channels > 0
-            && filter_len > 0
+            && (1..=MAX_FILTER).contains(&filter_len)
             && weights.len() >= channels * filter_len
             && bias.len() >= channels * size_of::<i32>()
-            && starts.len() >= even
+            && starts.len() >= channels
             && accumulators.len() >= even;
         if !fits {
             return None;
@@ -294,22 +306,22 @@ impl<'w> Filters<'w> {
             3 => thumbnet_helium_block_3,
             _ => thumbnet_helium_block_4,
         };
+        let is_first = taps.start == 0;
         let mut run = |channel: usize, pairs: usize, second: usize| {
             let accumulators = self.accumulators.as_mut_ptr().wrapping_add(channel);
-            let starts = self.starts.as_ptr().wrapping_add(channel);
             let arguments = BlockArguments {
                 patches: patches.as_ptr(),
-                blocks,
+                blocks: if is_first { blocks.saturating_sub(2) } else { blocks - 1 },
                 weights: self.weights.as_ptr().wrapping_add(channel * self.filter_len + taps.start),
                 second,
                 tail: taps.len() - (blocks - 1) * LANES,
                 gap: 2 * self.filter_len as isize - (blocks * LANES) as isize,
                 end: accumulators.wrapping_add(2 * pairs),
-                starts: if taps.start == 0 { starts } else { core::ptr::null() },
+                first: if !is_first { 0 } else { 2 - usize::from(blocks > 1) },
                 accumulators,
             };
-            // SAFETY: reads `blocks * SPREAD` bytes of patches, these taps of each filter, and a start a
-            // channel; reads and writes one `Accumulators` a channel. All were checked above.
+            // SAFETY: reads `blocks * SPREAD` bytes of patches and these taps of each filter; reads and
+            // writes one `Accumulators` a channel. All were checked above.
             unsafe { block(&arguments) };
         };
         if self.channels > 1 {

@@ -185,7 +185,7 @@ pub struct Patches<'w> {
 impl<'w> Patches<'w> {
     /// Patches in this memory; `None` where it is too small for 16 taps.
     pub fn new(unit: &Unit<'_>, input: &InputRows<'w>, memory: &'w mut [u8], limit: usize) -> Option<Self> {
-        let window = &unit.layer.window;
+        let window = unit.layer.window;
         let channels = usize::from(unit.layer.input.channels);
         let row_len = unit.layer.padded_width() * channels;
         let window_len = usize::from(window.kernel_width) * channels;
@@ -194,8 +194,15 @@ impl<'w> Patches<'w> {
         let chunk =
             (memory.len() / (PIXELS + staged) / LANES * LANES).min(filter_len.next_multiple_of(LANES)).min(limit);
         let (taps, rest) = memory.split_at_mut_checked(chunk * PIXELS)?;
+        let mut rows = [null(); MAX_WINDOW_ROWS];
+        for (index, pointer) in rows.iter_mut().take(unit.layer.window_rows()).enumerate() {
+            let row = input.row(index);
+            if row.len() >= row_len {
+                *pointer = row.as_ptr();
+            }
+        }
         (chunk > 0).then_some(Self {
-            rows: input.rows.map(|row| if row.len() >= row_len { row.as_ptr() } else { null() }),
+            rows,
             input: PhantomData,
             row_len,
             channels,

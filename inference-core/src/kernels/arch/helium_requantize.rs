@@ -28,6 +28,8 @@ struct Arguments {
     /// What is added to the scaled accumulator.
     offset: i32,
     table: *const u8,
+    /// What is added to the accumulators of each channel.
+    starts: *const i32,
 }
 
 unsafe extern "C" {
@@ -37,7 +39,7 @@ unsafe extern "C" {
     fn thumbnet_helium_requantize_largest_table(arguments: *const Arguments);
 }
 
-// r0 is 32, r3 shifts, r4 to r7 outputs, r8 multipliers, r9 accumulators, r10 channels to come, r11 offset,
+// r0 is 32, r1 starts, r3 shifts, r4 to r7 outputs, r8 multipliers, r9 accumulators, r10 channels to come, r11 offset,
 // r12 table; q0 to q3 four channels of a pixel each, q4 multipliers, q5 shifts to the left, q6 and q7 limits.
 global_asm!(
     with_helium!(),
@@ -69,23 +71,30 @@ global_asm!(
         ldm     r0, {{r1-r12}}
         vdup.32 q6, r1
         vdup.32 q7, r2
+        ldr     r1, [r0, #48]
         movs    r0, #32
     1:
         vld40.32 {{q0, q1, q2, q3}}, [r9]
         vld41.32 {{q0, q1, q2, q3}}, [r9]
         vld42.32 {{q0, q1, q2, q3}}, [r9]
         vld43.32 {{q0, q1, q2, q3}}, [r9]!
+        vldrw.u32 q4, [r1], #16
+        .if \\largest
+        vmax.s32 q0, q0, q1
+        vmax.s32 q2, q2, q3
+        vmax.s32 q0, q0, q2
+        .else
+        vadd.i32 q1, q1, q4
+        vadd.i32 q2, q2, q4
+        vadd.i32 q3, q3, q4
+        .endif
+        vadd.i32 q0, q0, q4
         vctp.32 r10
         vpstt
         vldrbt.u8 q4, [r8], #16
         vldrbt.u32 q5, [r3], #4
         vneg.s32 q5, q5
         vadd.i32 q5, q5, r0
-        .if \\largest
-        vmax.s32 q0, q0, q1
-        vmax.s32 q2, q2, q3
-        vmax.s32 q0, q0, q2
-        .endif
         thumbnet_helium_scale q0, \\table
         .if \\largest
         vpst
@@ -115,16 +124,25 @@ global_asm!(
 
 /// Activates one to four pixels, or one from the largest accumulators of four.
 ///
-/// `accumulators`: one a channel, and up to a multiple of [`GROUP`] more. `high_words`: whether all
-/// shifts are above 32; the answer for another layer gives other numbers, but nothing worse.
-pub fn activate(unit: &Unit<'_>, high_words: bool, accumulators: &[Accumulators], largest: bool, pixels: &mut [u8]) {
-    let (layer, parameters) = (&unit.layer, &unit.parameters);
+/// `accumulators`: one a channel, and up to a multiple of [`GROUP`] more; `starts`: as many, to be added.
+/// `high_words`: whether all shifts are above 32; the answer for another layer gives other numbers, but
+/// nothing worse.
+pub fn activate(
+    unit: &Unit<'_>,
+    high_words: bool,
+    accumulators: &[Accumulators],
+    starts: &[i32],
+    largest: bool,
+    pixels: &mut [u8],
+) {
+    let (layer, parameters) = (unit.layer, &unit.parameters);
     let channels = usize::from(layer.output.channels);
     let table = layer.activation == Activation::Table;
     let last = (pixels.len() / channels.max(1)).saturating_sub(1).min(PIXELS - 1);
     let fits = channels > 0
         && pixels.len() >= channels
         && accumulators.len() >= channels.next_multiple_of(GROUP)
+        && starts.len() >= channels.next_multiple_of(GROUP)
         && parameters.multipliers.len() >= channels * size_of::<i32>()
         && parameters.shifts.len() >= channels
         && (!table || parameters.table.len() >= TABLE_LEN);
@@ -148,8 +166,9 @@ pub fn activate(unit: &Unit<'_>, high_words: bool, accumulators: &[Accumulators]
         channels,
         offset: if table { TABLE_ZERO } else { i32::from(layer.output_zero_point) },
         table: parameters.table.as_ptr(),
+        starts: starts.as_ptr(),
     };
-    // SAFETY: reads whole groups of accumulators, `channels` multipliers and shifts, and writes `channels`
+    // SAFETY: reads whole groups of accumulators and starts, `channels` multipliers and shifts, and writes `channels`
     // bytes of the first pixel or of each; with a table, reads one of its first 2^10 entries for each.
     unsafe {
         match (largest, table) {
