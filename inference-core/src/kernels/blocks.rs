@@ -3,7 +3,7 @@
 //! The pixels under a window, a *patch* of `kernel_height * kernel_width * in_channels` bytes, are
 //! widened to 16 bits once for all output channels, in chunks of at most [`CHUNK`] taps.
 
-use crate::format::Layer;
+use crate::format::{Layer, Op, Pool};
 
 /// Pixels of a block.
 pub const PIXELS: usize = 4;
@@ -115,5 +115,44 @@ impl Blocking {
     pub fn workspace_len(&self) -> usize {
         let words = self.accumulator_words() + self.largest_words() + self.gathered_words() + self.widened_words();
         (words + 1) * size_of::<u32>()
+    }
+}
+
+/// A row of a 3x3 convolution of one input channel, of which each output channel goes along the whole row.
+#[derive(Clone, Copy, Debug)]
+pub struct SingleChannel {
+    /// Whether a sum is the largest of 2x2 pixels.
+    pub pooled: bool,
+    /// Sums of a row; without pooling an even number.
+    pub sums: usize,
+}
+
+impl SingleChannel {
+    /// The row, if this layer has such ones.
+    pub fn of(layer: &Layer) -> Option<Self> {
+        let (window, pool) = (&layer.window, &layer.pool);
+        let pooled = (pool.size, pool.stride) == (2, 2);
+        let width = usize::from(layer.output.width);
+        let fits = layer.op == Op::Conv
+            && layer.input.channels == 1
+            && (window.kernel_height, window.kernel_width) == (3, 3)
+            && (window.stride_height, window.stride_width) == (1, 1)
+            && if pooled { width * 2 <= layer.conv_width() } else { *pool == Pool::NONE };
+        fits.then_some(Self { pooled, sums: if pooled { width } else { width.next_multiple_of(2) } })
+    }
+
+    /// Rows of the convolution's result that a row comes from.
+    pub fn conv_rows(&self) -> usize {
+        if self.pooled { 2 } else { 1 }
+    }
+
+    /// Words of the input columns: four pixels of each.
+    pub fn column_words(&self) -> usize {
+        (self.sums * self.conv_rows() + 2) * 2
+    }
+
+    /// Bytes of workspace: the above and the sums, and what aligning them may cost.
+    pub fn workspace_len(&self) -> usize {
+        (self.column_words() + self.sums + 1) * size_of::<u32>()
     }
 }

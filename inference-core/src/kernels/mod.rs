@@ -34,6 +34,8 @@ mod arch {
     #[cfg(thumbnet_dsp)]
     mod dsp_block;
     #[cfg(thumbnet_dsp)]
+    mod dsp_channel;
+    #[cfg(thumbnet_dsp)]
     mod dsp_patch;
     #[cfg(thumbnet_dsp)]
     mod dsp_winograd;
@@ -88,7 +90,10 @@ pub type Selected = arch::mla::Mla;
 pub fn workspace_len(layer: &Layer) -> usize {
     match layer.op {
         Op::Conv if layer.algorithm == Algorithm::Winograd => winograd::workspace_len(layer),
-        Op::Conv => blocks::Blocking::of(layer).workspace_len(),
+        Op::Conv => {
+            let row = blocks::SingleChannel::of(layer).map_or(0, |row| row.workspace_len());
+            blocks::Blocking::of(layer).workspace_len().max(row)
+        }
         _ => 0,
     }
 }

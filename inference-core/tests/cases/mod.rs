@@ -1,7 +1,7 @@
 //! Networks whose shapes lie around the sizes of the kernels' blocks: one list for every place that
 //! compares kernels with each other.
 
-use inference_core::format::{Algorithm, Layer, Op, Pool, Shape, Window};
+use inference_core::format::{Activation, Algorithm, Layer, Op, Pool, Shape, TABLE_LEN, Window};
 use inference_core::winograd;
 
 use crate::builder::Draft;
@@ -28,6 +28,15 @@ pub struct Case {
     pub pool: Pool,
     pub zero_point: u8,
     pub extreme: bool,
+    pub ending: Ending,
+}
+
+/// What becomes of an accumulator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Byte,
+    Clamp,
+    Table,
 }
 
 const HALF: Pool = Pool { size: 2, stride: 2, pad_bottom: 0, pad_right: 0 };
@@ -56,6 +65,7 @@ pub fn all() -> Vec<Case> {
                         pool,
                         zero_point: (index as u8 % 2) * 7,
                         extreme: (index + other) % 4 == 3,
+                        ending: [Ending::Byte, Ending::Clamp, Ending::Byte, Ending::Table][(index * 3 + other) % 4],
                     });
                 }
             }
@@ -77,6 +87,7 @@ pub fn all() -> Vec<Case> {
             pool,
             zero_point,
             extreme: true,
+            ending: Ending::Byte,
         });
     }
     cases
@@ -105,7 +116,15 @@ impl Case {
             };
             layer.pool = self.pool;
             layer.input_zero_point = self.zero_point;
+            match self.ending {
+                Ending::Byte => {}
+                Ending::Clamp => (layer.low, layer.high) = (9, 201),
+                Ending::Table => layer.activation = Activation::Table,
+            }
         });
+        if self.ending == Ending::Table {
+            conv.table = (0..TABLE_LEN).map(|index| (index / 4) as u8).collect();
+        }
         let extreme = self.extreme;
         conv.weights.iter_mut().for_each(|weight| {
             let byte = numbers.byte();

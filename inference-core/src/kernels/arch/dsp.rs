@@ -6,9 +6,9 @@ use super::super::blocks::{PIXELS, Place};
 use super::super::{InputRows, Unit};
 use super::direct::Patches;
 use super::dsp_block::{thumbnet_dsp_block, thumbnet_dsp_dense};
-use super::dsp_patch;
 use super::dsp_winograd::{thumbnet_dsp_points, thumbnet_dsp_points_second};
 use super::family::{BlockLoop, Family, FiltersLoop, PointsLoop};
+use super::{dsp_channel, dsp_patch};
 
 /// The family for cores with the DSP extension.
 pub struct Dsp;
@@ -21,6 +21,10 @@ unsafe impl Family for Dsp {
     const FILTERS: FiltersLoop = thumbnet_dsp_dense;
     const POINTS: PointsLoop = thumbnet_dsp_points;
     const POINTS_SECOND: PointsLoop = thumbnet_dsp_points_second;
+
+    fn special_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) -> Option<()> {
+        dsp_channel::row(unit, input, workspace, output)
+    }
 
     fn gather(
         unit: &Unit<'_>,

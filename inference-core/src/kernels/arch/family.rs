@@ -43,6 +43,12 @@ pub unsafe trait Family {
     /// The same, but only the sums of the second tile are written.
     const POINTS_SECOND: PointsLoop;
 
+    /// One output row of a convolution in a way of the family's own; `None` where it has none, and the output may be
+    /// anything then.
+    fn special_row(_unit: &Unit<'_>, _input: &InputRows<'_>, _workspace: &mut [u8], _output: &mut [u8]) -> Option<()> {
+        None
+    }
+
     /// Lays the patches of four pixels out for the loop, `taps` of them, and zeros up to a whole group.
     /// Those that are kept are laid out already.
     fn gather(
@@ -59,7 +65,9 @@ impl<F: Family> Kernels for F {
     const NAME: &'static str = F::NAME;
 
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
-        direct::conv_row::<F>(unit, input, workspace, output);
+        if F::special_row(unit, input, workspace, output).is_none() {
+            direct::conv_row::<F>(unit, input, workspace, output);
+        }
     }
 
     fn winograd_rows(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], outputs: [&mut [u8]; 2]) {
