@@ -11,6 +11,7 @@ use std::{env, fs};
 
 use inference_core::Model;
 use inference_core::format::{NAME_LEN, Shape};
+use inference_core::kernels::uses;
 use protocol::{MAX_NAME, REPLY_LEN, request_len};
 
 use boards::Board;
@@ -71,11 +72,11 @@ fn generate() -> Result<(), String> {
     let image = usize::from(height) * usize::from(width) * usize::from(channels);
     let needs = Needs { model: bytes.len(), arena: model.arena_len(), request: request_len(image), reply: REPLY_LEN };
     needs.check(&memory_map).map_err(|error| format!("{} on {name}: {error}", path.display()))?;
-    write_source(&out, &root, &board, &path, &needs)
+    write_source(&out, &root, &board, &path, &needs, uses(&model))
 }
 
-/// What `main.rs` includes.
-fn write_source(out: &Path, root: &Path, board: &Board, model: &Path, needs: &Needs) -> Result<(), String> {
+/// What `main.rs` includes. `uses`: the kernels that the model needs; the image has no others.
+fn write_source(out: &Path, root: &Path, board: &Board, model: &Path, needs: &Needs, uses: u16) -> Result<(), String> {
     let Board { name, core, file, emulator, .. } = board;
     let file = root.join("src/boards").join(format!("{file}.rs"));
     let source = format!(
@@ -85,6 +86,7 @@ const BOARD_NAME: &str = {name:?};
 const CORE: &str = {core:?};
 const EMULATED: bool = {emulated};
 const ARENA_LEN: usize = {arena};
+type Kernels = inference_core::kernels::Only<{uses}>;
 const REQUEST_LEN: usize = {request};
 #[repr(align(16))]
 struct Aligned<T: ?Sized>(T);

@@ -3,6 +3,7 @@
 use embedded_hal::digital::OutputPin;
 use embedded_io::{Read, Write};
 use inference_core::format::Shape;
+use inference_core::kernels::Kernels;
 use inference_core::{InputError, Network};
 use protocol::{
     Benchmark, ErrorCode, FrameReader, Info, LogitsOf, Prediction, REPLY_LEN, Reply, Request, UNREADABLE, decode,
@@ -28,11 +29,11 @@ pub enum Stopped {
     Write,
 }
 
-/// A network behind a serial line. Requests of up to `N` bytes are read: [`protocol::request_len`].
+/// A network behind a serial line, with the kernels `K`. Requests of up to `N` bytes are read: [`protocol::request_len`].
 #[derive(Debug)]
-pub struct App<'a, const N: usize> {
+pub struct App<'a, K, const N: usize> {
     info: BoardInfo,
-    network: Network<'a, 'a>,
+    network: Network<'a, 'a, K>,
     reader: &'a mut FrameReader<N>,
     reply: &'a mut [u8; REPLY_LEN],
     rows: Rows,
@@ -46,12 +47,12 @@ struct Rows {
     ticks: Option<u64>,
 }
 
-impl<'a, const N: usize> App<'a, N> {
+impl<'a, K: Kernels, const N: usize> App<'a, K, N> {
     /// An application that waits for its first request. The large buffers are the caller's, so that they
     /// can be static.
     pub fn new(
         info: BoardInfo,
-        network: Network<'a, 'a>,
+        network: Network<'a, 'a, K>,
         reader: &'a mut FrameReader<N>,
         reply: &'a mut [u8; REPLY_LEN],
     ) -> Self {
@@ -106,14 +107,14 @@ enum Outcome {
 }
 
 /// All that is needed to answer a request.
-struct Worker<'w, 'a, B> {
+struct Worker<'w, 'a, B, K> {
     info: &'w BoardInfo,
-    network: &'w mut Network<'a, 'a>,
+    network: &'w mut Network<'a, 'a, K>,
     rows: &'w mut Rows,
     board: &'w mut B,
 }
 
-impl<'a, B: Board> Worker<'_, 'a, B> {
+impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
     /// Does what a message asks for. Not inline, like [`Self::reply`]: their stacks are not needed at the same time.
     #[inline(never)]
     fn work(&mut self, message: &[u8]) -> Result<Outcome, ErrorCode> {
@@ -218,7 +219,7 @@ impl<'a, B: Board> Worker<'_, 'a, B> {
     }
 
     /// What `work` gives, and its ticks. The light burns meanwhile.
-    fn timed<T>(&mut self, work: impl FnOnce(&mut Network<'a, 'a>) -> T) -> (T, Option<u64>) {
+    fn timed<T>(&mut self, work: impl FnOnce(&mut Network<'a, 'a, K>) -> T) -> (T, Option<u64>) {
         // A light that fails is no reason not to work.
         let _ = self.board.led().set_high();
         self.board.restart_counter();

@@ -33,7 +33,7 @@ fn main() -> ! {
     };
     // The build script has parsed the same bytes and taken the arena's size from them.
     let Ok(model) = Model::parse(MODEL) else { board::halt() };
-    let Ok(network) = Network::new(&model, &mut ARENA.take().0) else { board::halt() };
+    let Ok(network) = Network::<'_, '_, Kernels>::with_kernels(&model, &mut ARENA.take().0) else { board::halt() };
     let mut app = App::new(info, network, READER.take(), REPLY.take());
     loop {
         match app.serve(&mut board) {

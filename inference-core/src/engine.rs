@@ -4,18 +4,20 @@
 //! [`Layer::min_ring_rows`] rows, means that a row is never overwritten while it is needed.
 
 use core::fmt;
+use core::marker::PhantomData;
 use core::ops::Range;
 
 use crate::format::{Activation, Algorithm, Layer, MAX_LAYERS, Op};
-use crate::kernels::{InputRows, Kernels, Selected, Unit};
+use crate::kernels::{self, InputRows, Kernels, Selected, Unit};
 use crate::model::Model;
 
-/// A model and its memory, ready to classify.
+/// A model and its memory, ready to classify. `K`: the kernels that it runs.
 #[derive(Debug)]
-pub struct Network<'m, 'a> {
+pub struct Network<'m, 'a, K = Selected> {
     model: Model<'m>,
     arena: &'a mut [u8],
     progress: [Progress; MAX_LAYERS],
+    kernels: PhantomData<K>,
 }
 
 /// How far a layer has come with the current image.
@@ -55,6 +57,8 @@ pub enum NetworkError {
         /// Bytes that the arena has.
         found: usize,
     },
+    /// The model has an operator or an algorithm that was left out: see [`kernels::Only`].
+    KernelMissing,
 }
 
 /// Why an image was not taken.
@@ -80,8 +84,14 @@ pub enum InputError {
 
 impl fmt::Display for NetworkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::ArenaTooSmall { needed, found } = self;
-        write!(f, "the model needs an arena of {needed} bytes, this one has {found}")
+        match self {
+            Self::ArenaTooSmall { needed, found } => {
+                write!(f, "the model needs an arena of {needed} bytes, this one has {found}")
+            }
+            Self::KernelMissing => {
+                write!(f, "this program was built without what the model needs: build it with the model")
+            }
+        }
     }
 }
 
@@ -100,11 +110,22 @@ impl core::error::Error for InputError {}
 
 impl<'m, 'a> Network<'m, 'a> {
     /// A network that works in `arena`, of which it uses the first [`Model::arena_len`] bytes.
-    #[inline(never)]
     pub fn new(model: &Model<'m>, arena: &'a mut [u8]) -> Result<Self, NetworkError> {
+        Self::with_kernels(model, arena)
+    }
+}
+
+impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
+    /// The same with kernels of one's own choice, such as those that an image was built for ([`kernels::Only`]).
+    #[inline(never)]
+    pub fn with_kernels(model: &Model<'m>, arena: &'a mut [u8]) -> Result<Self, NetworkError> {
         let (needed, found) = (model.arena_len(), arena.len());
         let arena = arena.get_mut(..needed).ok_or(NetworkError::ArenaTooSmall { needed, found })?;
-        let mut network = Self { model: *model, arena, progress: [Progress::default(); MAX_LAYERS] };
+        if kernels::uses(model) & !K::USES != 0 {
+            return Err(NetworkError::KernelMissing);
+        }
+        let progress = [Progress::default(); MAX_LAYERS];
+        let mut network = Self { model: *model, arena, progress, kernels: PhantomData };
         network.reset();
         Ok(network)
     }
@@ -221,10 +242,15 @@ impl<'m, 'a> Network<'m, 'a> {
         let workspace = 0..self.model.workspace_len();
         if let Ok([ring, first, second, workspace]) = self.arena.get_disjoint_mut([ring, first, second, workspace]) {
             let input = window.rows(layer, ring);
-            match (layer.op, layer.algorithm) {
-                (_, Algorithm::Winograd) => Selected::winograd_rows(unit, &input, workspace, [first, second]),
-                (Op::DepthwiseConv, _) => Selected::depthwise_row(unit, &input, first),
-                _ => Selected::conv_row(unit, &input, workspace, first),
+            match (layer.op, layer.algorithm, layer.window.kernel_height) {
+                (_, Algorithm::Winograd, 3) => K::winograd_rows::<4>(unit, &input, workspace, [first, second]),
+                (_, Algorithm::Winograd, 5) => K::winograd_rows::<7>(unit, &input, workspace, [first, second]),
+                (_, Algorithm::Winograd, _) => K::winograd_rows::<10>(unit, &input, workspace, [first, second]),
+                (Op::DepthwiseConv, ..) => K::depthwise_row(unit, &input, first),
+                _ if workspace.len() < kernels::workspace_len(layer) => {
+                    K::conv_row_without_workspace(unit, &input, first);
+                }
+                _ => K::conv_row(unit, &input, workspace, first),
             }
         }
         self.count_received(index + 1, window.output_rows);
@@ -246,8 +272,8 @@ impl<'m, 'a> Network<'m, 'a> {
                 }
             }
             match layer.op {
-                Op::GlobalAveragePool => Selected::average_row(unit, row, accumulators),
-                _ => Selected::dense_row(unit, usize::from(done), row, accumulators),
+                Op::GlobalAveragePool => K::average_row(unit, row, accumulators),
+                _ => K::dense_row(unit, usize::from(done), row, accumulators),
             }
         }
         if needed == layer.input.height && layer.activation != Activation::Logits {

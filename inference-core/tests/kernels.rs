@@ -6,7 +6,8 @@ mod cases;
 
 use builder::pack;
 use inference_core::format::Algorithm;
-use inference_core::{Model, Network};
+use inference_core::kernels::{Only, uses};
+use inference_core::{Model, Network, NetworkError};
 
 /// The logits of a few images, in an arena of poisoned bytes that begins `shift` bytes off a word.
 fn logits(file: &[u8], shift: usize) -> Vec<Vec<i32>> {
@@ -45,4 +46,37 @@ fn a_misaligned_model_gives_the_same() {
         moved[start..start + file.len()].copy_from_slice(&file);
         assert_eq!(logits(&moved[start..start + file.len()], 0), logits(&file, 0), "{case:?}");
     }
+}
+
+#[test]
+fn a_model_runs_with_the_kernels_that_it_uses_and_with_no_fewer() {
+    // Direct and dense, Winograd with a kernel of 3, and a depthwise layer and an average besides.
+    let cases = cases::all();
+    let case = cases.iter().find(|case| case.kernel == 3 && case.in_channels == 8).unwrap();
+    let (direct, winograd) = (pack(&case.network(Algorithm::Direct)), pack(&case.network(Algorithm::Winograd)));
+    let every_operator = pack(&builder::every_operator());
+    const DIRECT: u16 = 0b01001;
+    const WINOGRAD: u16 = 0b101001;
+    const OPERATORS: u16 = 0b11101;
+    for (file, expected) in [(&direct, DIRECT), (&winograd, WINOGRAD), (&every_operator, OPERATORS)] {
+        let model = Model::parse(file).unwrap();
+        assert_eq!(uses(&model), expected, "{:#b}", uses(&model));
+        let mut arena = vec![0; model.arena_len()];
+        let missing = Network::<Only<0b01000>>::with_kernels(&model, &mut arena);
+        assert_eq!(missing.err(), Some(NetworkError::KernelMissing));
+        let pixels = cases::image(model.input_row_len() * usize::from(model.input().height), 3);
+        let found: Vec<i32> = match expected {
+            DIRECT => with_kernels::<DIRECT>(&model, &pixels),
+            WINOGRAD => with_kernels::<WINOGRAD>(&model, &pixels),
+            _ => with_kernels::<OPERATORS>(&model, &pixels),
+        };
+        assert_eq!(found, *logits(file, 0).get(3).unwrap_or(&found));
+    }
+}
+
+/// The logits of an image with some of the kernels only.
+fn with_kernels<const USES: u16>(model: &Model<'_>, pixels: &[u8]) -> Vec<i32> {
+    let mut arena = vec![0; model.arena_len()];
+    let mut network = Network::<Only<USES>>::with_kernels(model, &mut arena).unwrap();
+    network.classify(pixels).unwrap().logits().iter().collect()
 }

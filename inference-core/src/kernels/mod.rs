@@ -66,9 +66,12 @@ mod arch {
     pub mod words;
 }
 pub mod blocks;
+mod only;
 pub mod portable;
 mod portable_winograd;
 mod winograd;
+
+pub use only::{Only, uses};
 
 use crate::format::{Activation, Algorithm, Layer, Op, TABLE_LEN, TABLE_ZERO};
 use crate::requantize;
@@ -102,18 +105,30 @@ pub fn workspace_len(layer: &Layer) -> usize {
 pub trait Kernels {
     /// Name for reports.
     const NAME: &'static str;
+    /// What the family has, as [`uses`] counts it.
+    const USES: u16 = only::ALL;
 
     /// One output row of a convolution, its activation and its pooling.
     ///
     /// `output`: `output.width * output.channels` bytes, channel fastest. `workspace`: memory for
-    /// intermediate results; with less than [`workspace_len`] bytes the row takes longer.
+    /// intermediate results, at least [`workspace_len`] bytes; with less, nothing is done.
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]);
 
-    /// One step of a convolution by [`winograd`](crate::winograd): two output rows, the second one
-    /// empty where the map ends, or one pooled row.
+    /// The same without a workspace, which takes longer.
+    fn conv_row_without_workspace(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+        portable::conv_row(unit, input, output);
+    }
+
+    /// One step of a convolution by [`winograd`](crate::winograd) with `P` points in one dimension: two output
+    /// rows, the second one empty where the map ends, or one pooled row.
     ///
     /// `workspace`: at least [`workspace_len`] bytes; with less, nothing is done.
-    fn winograd_rows(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], outputs: [&mut [u8]; 2]);
+    fn winograd_rows<const P: usize>(
+        unit: &Unit<'_>,
+        input: &InputRows<'_>,
+        workspace: &mut [u8],
+        outputs: [&mut [u8]; 2],
+    );
 
     /// One output row of a depthwise convolution.
     fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]);

@@ -3,34 +3,23 @@
 use super::{InputRows, Kernels, Unit, winograd};
 
 /// The portable family.
+#[derive(Debug)]
 pub struct Portable;
 
 impl Kernels for Portable {
     const NAME: &'static str = "portable";
 
-    #[inline(never)]
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, _workspace: &mut [u8], output: &mut [u8]) {
-        let channels = usize::from(unit.layer.input.channels);
-        let tap_row_len = usize::from(unit.layer.window.kernel_width) * channels;
-        let filter_len = usize::from(unit.layer.window.kernel_height) * tap_row_len;
-        let filters = unit.parameters.weights;
-        pooled_row(unit, input, output, |channel, top, left| {
-            let filter = window(filters, channel * filter_len, filter_len);
-            let mut acc = unit.bias(channel);
-            for (y, taps) in filter.chunks_exact(tap_row_len).enumerate() {
-                let row = input.row(top + y);
-                acc = acc.wrapping_add(if row.is_empty() {
-                    padding(unit.layer.input_zero_point, taps)
-                } else {
-                    dot(window(row, left * channels, tap_row_len), taps)
-                });
-            }
-            acc
-        });
+        conv_row(unit, input, output);
     }
 
-    fn winograd_rows(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], outputs: [&mut [u8]; 2]) {
-        winograd::rows::<Self>(unit, input, workspace, outputs);
+    fn winograd_rows<const P: usize>(
+        unit: &Unit<'_>,
+        input: &InputRows<'_>,
+        workspace: &mut [u8],
+        outputs: [&mut [u8]; 2],
+    ) {
+        winograd::rows::<Self, P>(unit, input, workspace, outputs);
     }
 
     #[inline(never)]
@@ -70,6 +59,28 @@ impl Kernels for Portable {
             }
         }
     }
+}
+
+/// See [`Kernels::conv_row_without_workspace`].
+#[inline(never)]
+pub fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+    let channels = usize::from(unit.layer.input.channels);
+    let tap_row_len = usize::from(unit.layer.window.kernel_width) * channels;
+    let filter_len = usize::from(unit.layer.window.kernel_height) * tap_row_len;
+    let filters = unit.parameters.weights;
+    pooled_row(unit, input, output, |channel, top, left| {
+        let filter = window(filters, channel * filter_len, filter_len);
+        let mut acc = unit.bias(channel);
+        for (y, taps) in filter.chunks_exact(tap_row_len).enumerate() {
+            let row = input.row(top + y);
+            acc = acc.wrapping_add(if row.is_empty() {
+                padding(unit.layer.input_zero_point, taps)
+            } else {
+                dot(window(row, left * channels, tap_row_len), taps)
+            });
+        }
+        acc
+    });
 }
 
 /// Fills an output row: the largest accumulator of each pooling window, activated once.

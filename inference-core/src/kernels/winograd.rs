@@ -123,12 +123,13 @@ pub fn workspace_len(layer: &Layer) -> usize {
 }
 
 /// One step: see [`Kernels::winograd_rows`](super::Kernels::winograd_rows).
-pub fn rows<S: Steps>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], outputs: [&mut [u8]; 2]) {
-    match unit.layer.window.kernel_height {
-        3 => step::<S, 4>(unit, input, workspace, outputs),
-        5 => step::<S, 7>(unit, input, workspace, outputs),
-        _ => step::<S, 10>(unit, input, workspace, outputs),
-    };
+pub fn rows<S: Steps, const P: usize>(
+    unit: &Unit<'_>,
+    input: &InputRows<'_>,
+    workspace: &mut [u8],
+    outputs: [&mut [u8]; 2],
+) {
+    step::<S, P>(unit, input, workspace, outputs);
 }
 
 fn step<S: Steps, const P: usize>(

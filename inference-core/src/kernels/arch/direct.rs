@@ -5,8 +5,7 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use super::super::blocks::{Blocking, PIXELS, Place, PoolWindow, keep_largest, row_places};
-use super::super::portable::Portable;
-use super::super::{InputRows, Kernels, Unit};
+use super::super::{InputRows, Unit};
 use super::family::Family;
 use super::requantize::{activate, takes_high_words};
 use super::words;
@@ -43,11 +42,9 @@ pub struct BlockArguments {
     largest: usize,
 }
 
-/// One output row of a convolution: see [`Kernels::conv_row`].
+/// One output row of a convolution: see [`Kernels::conv_row`](super::super::Kernels::conv_row).
 pub fn conv_row<F: Family>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
-    let Some(mut row) = Row::<F>::cut(unit, input, workspace) else {
-        return Portable::conv_row(unit, input, workspace, output);
-    };
+    let Some(mut row) = Row::<F>::cut(unit, input, workspace) else { return };
     if unit.layer.pool.size > 1 {
         row.pooled(unit, input, output);
     } else {

@@ -11,6 +11,7 @@ use super::family::{BlockLoop, Family, FiltersLoop, PointsLoop};
 use super::{dsp_channel, dsp_patch};
 
 /// The family for cores with the DSP extension.
+#[derive(Debug)]
 pub struct Dsp;
 
 // SAFETY: the loops take a word of taps at a time, and eight words of patches.

@@ -70,8 +70,13 @@ impl<F: Family> Kernels for F {
         }
     }
 
-    fn winograd_rows(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], outputs: [&mut [u8]; 2]) {
-        winograd::rows::<F>(unit, input, workspace, outputs);
+    fn winograd_rows<const P: usize>(
+        unit: &Unit<'_>,
+        input: &InputRows<'_>,
+        workspace: &mut [u8],
+        outputs: [&mut [u8]; 2],
+    ) {
+        winograd::rows::<F, P>(unit, input, workspace, outputs);
     }
 
     fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {

@@ -11,6 +11,7 @@ use super::requantize::takes_high_words;
 use super::words;
 
 /// The family for cores with Helium. Winograd's products would have 16 bits: there the DSP extension is as good.
+#[derive(Debug)]
 pub struct Helium;
 
 /// One row of a convolution, and the workspace cut into its parts.
@@ -94,12 +95,17 @@ impl Kernels for Helium {
         match Row::new(unit, input, workspace) {
             Some(mut row) if unit.layer.pool.size > 1 => row.pooled(unit, input.conv_rows(), output),
             Some(mut row) => row.plain(unit, output),
-            None => Portable::conv_row(unit, input, &mut [], output),
+            None => {}
         }
     }
 
-    fn winograd_rows(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], outputs: [&mut [u8]; 2]) {
-        Dsp::winograd_rows(unit, input, workspace, outputs);
+    fn winograd_rows<const P: usize>(
+        unit: &Unit<'_>,
+        input: &InputRows<'_>,
+        workspace: &mut [u8],
+        outputs: [&mut [u8]; 2],
+    ) {
+        Dsp::winograd_rows::<P>(unit, input, workspace, outputs);
     }
 
     fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {

@@ -10,6 +10,7 @@ use super::mla_block::{pair, thumbnet_mla_block, thumbnet_mla_dense};
 use super::mla_winograd::{thumbnet_mla_points, thumbnet_mla_points_second};
 
 /// The family for the Cortex-M3.
+#[derive(Debug)]
 pub struct Mla;
 
 /// The pixels whose patches are paired: those of a column of a pooling window, which its neighbour may share.
