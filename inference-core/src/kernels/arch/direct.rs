@@ -13,12 +13,20 @@ use super::words;
 /// The accumulators of a channel, one a pixel.
 pub type Accumulators = [i32; PIXELS];
 
-/// Memory for the patches.
-pub struct Patches<'w> {
-    /// A chunk of taps of one pixel, as bytes.
-    pub gathered: &'w mut [u32],
-    /// A chunk of taps of all pixels, as the loop reads them: two words a tap.
-    pub laid_out: &'w mut [u32],
+/// The patches of a block: what to lay out for its loop, and where.
+pub struct Patches<'a> {
+    pub unit: &'a Unit<'a>,
+    pub input: &'a InputRows<'a>,
+    /// The pixels.
+    pub places: [Place; PIXELS],
+    /// Those whose patches are laid out already.
+    pub kept: [bool; PIXELS],
+    /// A chunk of the taps.
+    pub taps: Range<usize>,
+    /// Memory for the taps of one pixel, as bytes.
+    pub gathered: &'a mut [u32],
+    /// The taps of all pixels, two words a tap.
+    pub laid_out: &'a mut [u32],
 }
 
 /// What the loop of a block reads; the offsets of the fields are in its text.
@@ -160,8 +168,8 @@ impl<'w, F: Family> Row<'w, F> {
         let mut bias = unit.parameters.bias;
         for start in self.taps.clone().step_by(self.chunk) {
             let taps = start..self.taps.end.min(start + self.chunk);
-            let patches = Patches { gathered: self.gathered, laid_out: self.laid_out };
-            F::gather(unit, input, places, kept, taps.clone(), patches);
+            let (gathered, laid_out) = (&mut *self.gathered, &mut *self.laid_out);
+            F::gather(Patches { unit, input, places, kept, taps: taps.clone(), gathered, laid_out });
             let pass = Pass { bias, largest: largest && taps.end == self.taps.end };
             multiply::<F>(self.laid_out, unit.parameters.weights, filter_len, taps, pass, self.accumulators);
             bias = &[];

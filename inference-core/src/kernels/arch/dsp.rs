@@ -1,8 +1,5 @@
 //! The DSP extension of ARMv7E-M and ARMv8-M: two 16-bit multiply-accumulates an instruction.
 
-use core::ops::Range;
-
-use super::super::blocks::{PIXELS, Place};
 use super::super::{InputRows, Unit};
 use super::direct::Patches;
 use super::dsp_block::{thumbnet_dsp_block, thumbnet_dsp_dense};
@@ -27,14 +24,7 @@ unsafe impl Family for Dsp {
         dsp_channel::row(unit, input, workspace, output)
     }
 
-    fn gather(
-        unit: &Unit<'_>,
-        input: &InputRows<'_>,
-        places: [Place; PIXELS],
-        kept: [bool; PIXELS],
-        taps: Range<usize>,
-        patches: Patches<'_>,
-    ) {
-        dsp_patch::gather(unit, input, places, kept, taps, patches);
+    fn gather(patches: Patches<'_>) {
+        dsp_patch::gather(patches);
     }
 }

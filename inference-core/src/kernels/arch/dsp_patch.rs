@@ -4,10 +4,8 @@
 //! one behind the other, because the taps of a filter are.
 
 use core::arch::global_asm;
-use core::ops::Range;
 
-use super::super::blocks::{PIXELS, Place};
-use super::super::{InputRows, Unit};
+use super::super::blocks::PIXELS;
 use super::direct::Patches;
 use super::words;
 use crate::format::MAX_WINDOW_ROWS;
@@ -176,19 +174,13 @@ global_asm!(
 
 /// See [`Family::gather`](super::family::Family::gather): words 0 and 4 of the patches are the first
 /// pixel's first word of taps, 8 and 12 its second, and so on.
-pub fn gather(
-    unit: &Unit<'_>,
-    input: &InputRows<'_>,
-    places: [Place; PIXELS],
-    kept: [bool; PIXELS],
-    taps: Range<usize>,
-    patches: Patches<'_>,
-) {
+pub fn gather(patches: Patches<'_>) {
+    let Patches { unit, input, places, kept, taps, gathered, laid_out } = patches;
     let channels = usize::from(unit.layer.input.channels);
     let row_len = usize::from(unit.layer.window.kernel_width) * channels;
     let (len, words) = (taps.len(), taps.len().div_ceil(4));
     let whole_words = row_len.is_multiple_of(4) && len.is_multiple_of(4);
-    let joined = patches.gathered.get_mut(..if whole_words { 0 } else { words });
+    let joined = gathered.get_mut(..if whole_words { 0 } else { words });
     let (Some(joined), false) = (joined, len == 0 || row_len == 0) else { return };
     let (row, offset) = (taps.start / row_len, taps.start % row_len);
     let (lowest, rightmost) = places.iter().fold((0, 0), |last, &(top, left)| (last.0.max(top), last.1.max(left)));
@@ -200,10 +192,7 @@ pub fn gather(
             *start = row.as_ptr();
         }
     }
-    if count > rows.len()
-        || input.row_len < rightmost * channels + row_len
-        || patches.laid_out.len() < words * 2 * PIXELS
-    {
+    if count > rows.len() || input.row_len < rightmost * channels + row_len || laid_out.len() < words * 2 * PIXELS {
         return;
     }
     if let Some(last) = joined.last_mut() {
@@ -217,7 +206,7 @@ pub fn gather(
         offset,
         len,
         blank: u32::from(unit.layer.input_zero_point) * 0x0001_0001,
-        patches: patches.laid_out.as_mut_ptr(),
+        patches: laid_out.as_mut_ptr(),
         joined: if whole_words { core::ptr::null_mut() } else { words::bytes_mut(joined).as_mut_ptr() },
     };
     // SAFETY: of each window `len` bytes are read, of `count` rows at most, and joined to

@@ -1,8 +1,5 @@
 //! What the families in assembly do each their own way; around their loops they share everything.
 
-use core::ops::Range;
-
-use super::super::blocks::{PIXELS, Place};
 use super::super::portable::Portable;
 use super::super::winograd::{self, Finish, MAX_ROWS, Steps, Sums, Tiles};
 use super::super::{InputRows, Kernels, Unit};
@@ -49,16 +46,8 @@ pub unsafe trait Family {
         None
     }
 
-    /// Lays the patches of four pixels out for the loop, `taps` of them, and zeros up to a whole group.
-    /// Those that are kept are laid out already.
-    fn gather(
-        unit: &Unit<'_>,
-        input: &InputRows<'_>,
-        places: [Place; PIXELS],
-        kept: [bool; PIXELS],
-        taps: Range<usize>,
-        patches: Patches<'_>,
-    );
+    /// Lays the patches of a block out for its loop, and zeros up to a whole group of taps.
+    fn gather(patches: Patches<'_>);
 }
 
 impl<F: Family> Kernels for F {

@@ -2,8 +2,7 @@
 
 use core::ops::Range;
 
-use super::super::blocks::{CHUNK, PIXELS, Place};
-use super::super::{InputRows, Unit};
+use super::super::blocks::{CHUNK, PIXELS};
 use super::direct::Patches;
 use super::family::{BlockLoop, Family, FiltersLoop, PointsLoop};
 use super::mla_block::{pair, thumbnet_mla_block, thumbnet_mla_dense};
@@ -25,14 +24,8 @@ unsafe impl Family for Mla {
     const POINTS: PointsLoop = thumbnet_mla_points;
     const POINTS_SECOND: PointsLoop = thumbnet_mla_points_second;
 
-    fn gather(
-        unit: &Unit<'_>,
-        input: &InputRows<'_>,
-        places: [Place; PIXELS],
-        kept: [bool; PIXELS],
-        taps: Range<usize>,
-        patches: Patches<'_>,
-    ) {
+    fn gather(patches: Patches<'_>) {
+        let Patches { unit, input, places, kept, taps, laid_out, .. } = patches;
         let layer = &unit.layer;
         let channels = usize::from(layer.input.channels);
         let row_len = (usize::from(layer.window.kernel_width) * channels).max(1);
@@ -43,7 +36,7 @@ unsafe impl Family for Mla {
                 input.row(top + row).get(start..start + bytes.len())
             };
             for (index, pixels) in PAIRS.into_iter().enumerate() {
-                let Some(target) = patches.laid_out.get_mut(done * 2 + index..) else { return };
+                let Some(target) = laid_out.get_mut(done * 2 + index..) else { return };
                 if pixels.iter().all(|&pixel| kept[pixel]) {
                     continue;
                 }
@@ -53,7 +46,7 @@ unsafe impl Family for Mla {
                 }
             }
         }
-        if let Some(rest) = patches.laid_out.get_mut(taps.len() * 2..taps.len().next_multiple_of(Self::GROUP) * 2) {
+        if let Some(rest) = laid_out.get_mut(taps.len() * 2..taps.len().next_multiple_of(Self::GROUP) * 2) {
             rest.fill(0);
         }
     }
