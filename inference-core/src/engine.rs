@@ -247,7 +247,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
                 (_, Algorithm::Winograd, 5) => K::winograd_rows::<7>(unit, &input, workspace, [first, second]),
                 (_, Algorithm::Winograd, _) => K::winograd_rows::<10>(unit, &input, workspace, [first, second]),
                 (Op::DepthwiseConv, ..) => K::depthwise_row(unit, &input, first),
-                _ if workspace.len() < kernels::workspace_len(layer) => {
+                _ if !kernels::is_enough(workspace.len(), layer) => {
                     K::conv_row_without_workspace(unit, &input, first);
                 }
                 _ => K::conv_row(unit, &input, workspace, first),

@@ -101,6 +101,11 @@ pub fn workspace_len(layer: &Layer) -> usize {
     }
 }
 
+/// Whether this is enough workspace for [`Kernels::conv_row`]; with less than [`workspace_len`] bytes it may take longer.
+pub fn is_enough(workspace: usize, layer: &Layer) -> bool {
+    workspace >= blocks::Blocking::of(layer).workspace_len()
+}
+
 /// A family of kernels. A kernel computes one row; it never sees a whole map.
 pub trait Kernels {
     /// Name for reports.
@@ -111,7 +116,7 @@ pub trait Kernels {
     /// One output row of a convolution, its activation and its pooling.
     ///
     /// `output`: `output.width * output.channels` bytes, channel fastest. `workspace`: memory for
-    /// intermediate results, at least [`workspace_len`] bytes; with less, nothing is done.
+    /// intermediate results, such that it [`is_enough`]; with less, nothing is done.
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]);
 
     /// The same without a workspace, which takes longer.

@@ -2,7 +2,7 @@
 //!
 //! A firmware's build script asks [`uses`] of its model and names [`Only`] with the answer.
 
-use super::{InputRows, Kernels, Selected, Unit, workspace_len};
+use super::{InputRows, Kernels, Selected, Unit, is_enough};
 use crate::format::{Algorithm, Layer, Op};
 use crate::model::Model;
 use crate::winograd::points;
@@ -26,7 +26,7 @@ pub fn uses(model: &Model<'_>) -> u16 {
 fn uses_of(layer: &Layer, workspace: usize) -> u16 {
     match (layer.op, layer.algorithm) {
         (_, Algorithm::Winograd) => winograd(points(layer.window.kernel_height)),
-        (Op::Conv, _) if workspace < workspace_len(layer) => CONV_WITHOUT_WORKSPACE,
+        (Op::Conv, _) if !is_enough(workspace, layer) => CONV_WITHOUT_WORKSPACE,
         (Op::Conv, _) => CONV,
         (Op::DepthwiseConv, _) => DEPTHWISE,
         (Op::Dense, _) => DENSE,
