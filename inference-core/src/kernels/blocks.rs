@@ -3,7 +3,7 @@
 //! The pixels under a window, a *patch* of `kernel_height * kernel_width * in_channels` bytes, are
 //! widened to 16 bits once for all output channels, in chunks of at most [`CHUNK`] taps.
 
-use crate::format::{Layer, Op, Pool};
+use crate::format::{Layer, Op};
 
 /// Pixels of a block.
 pub const PIXELS: usize = 4;
@@ -118,41 +118,62 @@ impl Blocking {
     }
 }
 
-/// A row of a 3x3 convolution of one input channel, of which each output channel goes along the whole row.
+/// A row of a convolution of one input channel, of which each output channel goes along the whole row.
 #[derive(Clone, Copy, Debug)]
 pub struct SingleChannel {
-    /// Whether a sum is the largest of 2x2 pixels.
-    pub pooled: bool,
-    /// Sums of a row; without pooling an even number.
+    /// Rows and columns of the kernel: 3, 5 or 7.
+    pub kernel: usize,
+    /// Rows and columns of the pooling: 1 or 2.
+    pub pool: usize,
+    /// Columns from a pooling window to the next one.
+    pub stride: usize,
+    /// Sums of a row, pooled; without pooling an even number.
     pub sums: usize,
 }
 
 impl SingleChannel {
     /// The row, if this layer has such ones.
     pub fn of(layer: &Layer) -> Option<Self> {
-        let (window, pool) = (&layer.window, &layer.pool);
-        let pooled = (pool.size, pool.stride) == (2, 2);
-        let width = usize::from(layer.output.width);
+        let (window, layer_pool) = (&layer.window, &layer.pool);
+        let kernel = usize::from(window.kernel_height);
+        let (pool, stride) = (usize::from(layer_pool.size), usize::from(layer_pool.stride));
+        let (width, conv_width) = (usize::from(layer.output.width), layer.conv_width());
         let fits = layer.op == Op::Conv
             && layer.input.channels == 1
-            && (window.kernel_height, window.kernel_width) == (3, 3)
+            && window.kernel_height == window.kernel_width
             && (window.stride_height, window.stride_width) == (1, 1)
-            && if pooled { width * 2 <= layer.conv_width() } else { *pool == Pool::NONE };
-        fits.then_some(Self { pooled, sums: if pooled { width } else { width.next_multiple_of(2) } })
+            && match (kernel, pool, stride) {
+                (3, 1, 1) => true,
+                (3 | 5 | 7, 2, 2) => width * 2 <= conv_width,
+                (5 | 7, 2, 1) => conv_width.is_multiple_of(2),
+                _ => false,
+            };
+        let sums = if pool == 1 { width.next_multiple_of(2) } else { width };
+        fits.then_some(Self { kernel, pool, stride, sums })
     }
 
-    /// Rows of the convolution's result that a row comes from.
-    pub fn conv_rows(&self) -> usize {
-        if self.pooled { 2 } else { 1 }
+    /// Pixels of a row before pooling: an even number.
+    fn pixels(&self) -> usize {
+        if self.pool == self.stride { self.sums * self.pool } else { self.sums.next_multiple_of(2) }
     }
 
-    /// Words of the input columns: four pixels of each.
+    /// Words of an input column: two pixels each.
+    pub fn column_len(&self) -> usize {
+        self.kernel.div_ceil(2)
+    }
+
+    /// Words of all input columns.
     pub fn column_words(&self) -> usize {
-        (self.sums * self.conv_rows() + 2) * 2
+        (self.pixels() + self.kernel - 1) * self.column_len()
     }
 
-    /// Bytes of workspace: the above and the sums, and what aligning them may cost.
+    /// Words of the sums of two rows that are not pooled yet, for kernels larger than 3, and of one pair more.
+    pub fn pair_words(&self) -> usize {
+        if self.kernel > 3 { (self.pixels() + 1) * 2 } else { 0 }
+    }
+
+    /// Bytes of workspace: all of the above and the sums, and what aligning them may cost.
     pub fn workspace_len(&self) -> usize {
-        (self.column_words() + self.sums + 1) * size_of::<u32>()
+        (self.column_words() + self.pair_words() + self.sums + 1) * size_of::<u32>()
     }
 }

@@ -36,6 +36,8 @@ mod arch {
     #[cfg(thumbnet_dsp)]
     mod dsp_channel;
     #[cfg(thumbnet_dsp)]
+    mod dsp_columns;
+    #[cfg(thumbnet_dsp)]
     mod dsp_patch;
     #[cfg(thumbnet_dsp)]
     mod dsp_winograd;
