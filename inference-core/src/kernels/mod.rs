@@ -56,7 +56,11 @@ mod arch {
     #[cfg(thumbnet_mla)]
     mod mla_block;
     #[cfg(thumbnet_mla)]
+    mod mla_patch;
+    #[cfg(thumbnet_mla)]
     mod mla_winograd;
+    #[cfg(thumbnet_assembly)]
+    mod patch;
     #[cfg(thumbnet_assembly)]
     mod points;
     #[cfg(thumbnet_assembly)]

@@ -8,7 +8,7 @@ use super::super::blocks::{Blocking, PIXELS, Place, PoolWindow, keep_largest, ro
 use super::super::{InputRows, Unit};
 use super::family::Family;
 use super::requantize::{activate, takes_high_words};
-use super::words;
+use super::{patch, words};
 
 /// The accumulators of a channel, one a pixel.
 pub type Accumulators = [i32; PIXELS];
@@ -169,7 +169,7 @@ impl<'w, F: Family> Row<'w, F> {
         for start in self.taps.clone().step_by(self.chunk) {
             let taps = start..self.taps.end.min(start + self.chunk);
             let (gathered, laid_out) = (&mut *self.gathered, &mut *self.laid_out);
-            F::gather(Patches { unit, input, places, kept, taps: taps.clone(), gathered, laid_out });
+            patch::gather::<F>(Patches { unit, input, places, kept, taps: taps.clone(), gathered, laid_out });
             let pass = Pass { bias, largest: largest && taps.end == self.taps.end };
             multiply::<F>(self.laid_out, unit.parameters.weights, filter_len, taps, pass, self.accumulators);
             bias = &[];

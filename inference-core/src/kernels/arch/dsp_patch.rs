@@ -1,43 +1,16 @@
 //! The pixels under a window, widened to 16 bits for a block of the direct convolution.
 //!
 //! Rows of the window whose taps are whole words are widened as they lie. Others are first copied
-//! one behind the other, because the taps of a filter are.
+//! one behind the other, because the taps of a filter are. Words 0 and 4 of the patches are the first
+//! pixel's first word of taps, 8 and 12 its second, and so on.
 
 use core::arch::global_asm;
 
-use super::super::blocks::PIXELS;
-use super::direct::Patches;
-use super::words;
-use crate::format::MAX_WINDOW_ROWS;
-
-/// The first tap of a window: its row among [`Arguments::rows`] and its place in the row, in bytes;
-/// [`KEPT`] for a window whose patch is laid out already.
-type Window = [usize; 2];
-const KEPT: Window = [0, usize::MAX];
-
-/// What `thumbnet_dsp_gather` reads; the offsets of the fields are in its text.
-#[repr(C)]
-struct Arguments {
-    windows: [Window; PIXELS],
-    /// Null for a row outside the map.
-    rows: *const *const u8,
-    /// Bytes of a row of a window.
-    row_len: usize,
-    /// Bytes of its first row that are left out.
-    offset: usize,
-    /// Bytes of its taps, at least 1.
-    len: usize,
-    /// Two taps of a row outside the map, 16 bits each.
-    blank: u32,
-    /// Eight words for each word of taps.
-    patches: *mut u32,
-    /// Where the taps are joined, up to a whole word; null if all rows of a window are whole words.
-    joined: *mut u8,
-}
+use super::patch::Arguments;
 
 unsafe extern "C" {
-    /// Widens each word of taps to two words of 16-bit lanes, at every fourth word of the patches.
-    fn thumbnet_dsp_gather(arguments: *mut Arguments);
+    /// See [`Family::GATHER`](super::family::Family::GATHER).
+    pub fn thumbnet_dsp_gather(arguments: *mut Arguments);
 }
 
 // r1 rows, r2 place in them, r3 row length, r4 offset, r5 bytes to come, r6 blank, r7 target, r8 row, r9
@@ -171,46 +144,3 @@ global_asm!(
         b       3b
     .size thumbnet_dsp_gather, . - thumbnet_dsp_gather",
 );
-
-/// See [`Family::gather`](super::family::Family::gather): words 0 and 4 of the patches are the first
-/// pixel's first word of taps, 8 and 12 its second, and so on.
-pub fn gather(patches: Patches<'_>) {
-    let Patches { unit, input, places, kept, taps, gathered, laid_out } = patches;
-    let channels = usize::from(unit.layer.input.channels);
-    let row_len = usize::from(unit.layer.window.kernel_width) * channels;
-    let (len, words) = (taps.len(), taps.len().div_ceil(4));
-    let whole_words = row_len.is_multiple_of(4) && len.is_multiple_of(4);
-    let joined = gathered.get_mut(..if whole_words { 0 } else { words });
-    let (Some(joined), false) = (joined, len == 0 || row_len == 0) else { return };
-    let (row, offset) = (taps.start / row_len, taps.start % row_len);
-    let (lowest, rightmost) = places.iter().fold((0, 0), |last, &(top, left)| (last.0.max(top), last.1.max(left)));
-    let count = (offset + len).div_ceil(row_len) + lowest;
-    let mut rows = [core::ptr::null(); MAX_WINDOW_ROWS];
-    for (index, start) in rows.iter_mut().enumerate().take(count) {
-        let row = input.row(row + index);
-        if !row.is_empty() {
-            *start = row.as_ptr();
-        }
-    }
-    if count > rows.len() || input.row_len < rightmost * channels + row_len || laid_out.len() < words * 2 * PIXELS {
-        return;
-    }
-    if let Some(last) = joined.last_mut() {
-        *last = 0;
-    }
-    let window = |pixel: usize| if kept[pixel] { KEPT } else { [places[pixel].0, places[pixel].1 * channels] };
-    let mut arguments = Arguments {
-        windows: [window(0), window(1), window(2), window(3)],
-        rows: rows.as_ptr(),
-        row_len,
-        offset,
-        len,
-        blank: u32::from(unit.layer.input_zero_point) * 0x0001_0001,
-        patches: laid_out.as_mut_ptr(),
-        joined: if whole_words { core::ptr::null_mut() } else { words::bytes_mut(joined).as_mut_ptr() },
-    };
-    // SAFETY: of each window `len` bytes are read, of `count` rows at most, and joined to
-    // at most `words` words; the last word of the patches is written at `words * 8 - 1`. All exist, as was
-    // checked above.
-    unsafe { thumbnet_dsp_gather(&mut arguments) };
-}

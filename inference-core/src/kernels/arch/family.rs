@@ -4,7 +4,8 @@ use super::super::portable::Portable;
 use super::super::winograd::{self, Finish, MAX_ROWS, Steps, Sums, Tiles};
 use super::super::{InputRows, Kernels, Unit};
 use super::dense::{self, DenseArguments};
-use super::direct::{self, BlockArguments, Patches};
+use super::direct::{self, BlockArguments};
+use super::patch::Arguments;
 use super::points::{self, SumsRange};
 use super::{requantize, tiles, transform};
 
@@ -16,6 +17,9 @@ pub type FiltersLoop =
 /// See [`Family::POINTS`].
 pub type PointsLoop =
     unsafe extern "C" fn(inputs: *const u32, weights: *const u8, sums: *const SumsRange, quads: usize);
+
+/// See [`Family::GATHER`].
+pub type GatherLoop = unsafe extern "C" fn(arguments: *mut Arguments);
 
 /// A family in assembly.
 ///
@@ -39,15 +43,15 @@ pub unsafe trait Family {
     const POINTS: PointsLoop;
     /// The same, but only the sums of the second tile are written.
     const POINTS_SECOND: PointsLoop;
+    /// Lays the patches of a block out for its loop. Of each window that is not kept it reads `len` bytes, and it
+    /// writes two words a tap up to a whole group, and nothing else; pixels 0 and 2 are kept together, and so are 1 and 3.
+    const GATHER: GatherLoop;
 
     /// One output row of a convolution in a way of the family's own; `None` where it has none, and the output may be
     /// anything then.
     fn special_row(_unit: &Unit<'_>, _input: &InputRows<'_>, _workspace: &mut [u8], _output: &mut [u8]) -> Option<()> {
         None
     }
-
-    /// Lays the patches of a block out for its loop, and zeros up to a whole group of taps.
-    fn gather(patches: Patches<'_>);
 }
 
 impl<F: Family> Kernels for F {

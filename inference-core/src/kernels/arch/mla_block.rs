@@ -12,7 +12,7 @@ use super::dense::DenseArguments;
 use super::direct::BlockArguments;
 
 /// Bits from a pixel of a pair, and from its sum, to the other one.
-const FIELD: u32 = 23;
+pub const FIELD: u32 = 23;
 const _: () = assert!(CHUNK * 255 * 128 < 1 << (FIELD - 1));
 
 /// How often the loop body stands in the text.
@@ -23,8 +23,6 @@ const BODY: usize = 40;
 unsafe extern "C" {
     /// See [`Family::BLOCK`](super::family::Family::BLOCK), in groups of three taps.
     pub fn thumbnet_mla_block(arguments: *const BlockArguments);
-    /// Pairs `count` pixels of two patches, into every second word of `target`.
-    fn thumbnet_mla_pair(first: *const u8, second: *const u8, target: *mut u32, count: usize);
     /// See [`Family::FILTERS`](super::family::Family::FILTERS).
     pub fn thumbnet_mla_dense(row: *const u8, weights: *const u8, filter_len: usize, arguments: *const DenseArguments);
 }
@@ -130,38 +128,6 @@ global_asm!(
         pop     {{r4-r11, pc}}
     .size thumbnet_mla_block, . - thumbnet_mla_block
 
-    .macro thumbnet_pair
-        ldrb    r4, [r0], #1
-        ldrb    r5, [r1], #1
-        orr     r4, r4, r5, lsl #{FIELD}
-        str     r4, [r2], #8
-    .endm
-
-    .section .text.thumbnet_mla_pair, \"ax\", %progbits
-    .global thumbnet_mla_pair
-    .type thumbnet_mla_pair, %function
-    .thumb_func
-    thumbnet_mla_pair:
-        push    {{r4, r5, r7, lr}}
-        subs    r3, r3, #4
-        blo     2f
-    1:
-        .rept 4
-        thumbnet_pair
-        .endr
-        subs    r3, r3, #4
-        bhs     1b
-    2:
-        adds    r3, r3, #4
-        beq     4f
-    3:
-        thumbnet_pair
-        subs    r3, r3, #1
-        bne     3b
-    4:
-        pop     {{r4, r5, r7, pc}}
-    .size thumbnet_mla_pair, . - thumbnet_mla_pair
-
     .section .text.thumbnet_mla_dense, \"ax\", %progbits
     .global thumbnet_mla_dense
     .type thumbnet_mla_dense, %function
@@ -193,13 +159,3 @@ global_asm!(
     SHIFT = const BODIES.trailing_zeros(),
     BODY = const BODY,
 );
-
-/// Pairs the pixels of two patches, into every second word of `target`.
-pub fn pair(first: &[u8], second: &[u8], target: &mut [u32]) {
-    let count = first.len().min(second.len()).min(target.len().div_ceil(2));
-    if count == 0 {
-        return;
-    }
-    // SAFETY: reads `count` bytes of both; the last word is written at `count * 2 - 2`, which exists.
-    unsafe { thumbnet_mla_pair(first.as_ptr(), second.as_ptr(), target.as_mut_ptr(), count) };
-}

@@ -33,7 +33,7 @@ pub fn aligned_halves(bytes: &[u8]) -> Option<&[i16]> {
 }
 
 /// Words as their bytes, to be written.
-#[cfg(thumbnet_dsp)]
+#[cfg(thumbnet_assembly)]
 pub fn bytes_mut(words: &mut [u32]) -> &mut [u8] {
     // SAFETY: bytes need no alignment, and every bit pattern is valid for both.
     unsafe { words.align_to_mut() }.1
