@@ -251,7 +251,7 @@ impl Connection {
             if sequence != self.sequence && sequence != UNREADABLE {
                 continue;
             }
-            return match decode(&message) {
+            return match decode::<Reply<'_>>(&message) {
                 Ok(Reply::Error(code)) => Err(DeviceError::Refused(code)),
                 _ => Ok(message),
             };
