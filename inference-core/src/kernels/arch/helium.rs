@@ -5,48 +5,28 @@ use super::super::portable::Portable;
 use super::super::{InputRows, Kernels, Unit};
 use super::dsp::Dsp;
 use super::helium_block::{Filters, MAX_TAPS, dense};
-use super::helium_patch::Patches;
-use super::helium_requantize::{GROUP, activate};
-use super::requantize::takes_high_words;
+use super::helium_patch::{Patches, Rows};
+use super::helium_requantize::{GROUP, Requantizer};
 use super::words;
+use crate::format::Layer;
 
 /// The family for cores with Helium. Winograd's products would have 16 bits: there the DSP extension is as good.
 #[derive(Debug)]
 pub struct Helium;
 
 /// One row of a convolution, and the workspace cut into its parts.
-struct Row<'w> {
+struct Row<'w, 'u, 'm> {
     channels: usize,
     /// Taps of a filter.
     taps: usize,
-    high_words: bool,
-    filters: Filters<'w>,
     patches: Patches<'w>,
+    filters: Filters<'w>,
     /// One a channel, where a pooling window has more pixels than a block.
     largest: &'w mut [i32],
+    requantizer: Requantizer<'u, 'm>,
 }
 
-impl<'w> Row<'w> {
-    /// `None` where the workspace is too small.
-    fn new(unit: &Unit<'w>, input: &InputRows<'w>, workspace: &'w mut [u8]) -> Option<Self> {
-        let blocking = Blocking::of(unit.layer);
-        let Blocking { channels, taps, .. } = blocking;
-        let groups = channels.next_multiple_of(GROUP);
-        let (accumulators, rest) = words::of(workspace).split_at_mut_checked(groups * PIXELS)?;
-        let (starts, rest) = rest.split_at_mut_checked(groups)?;
-        let (largest, rest) = rest.split_at_mut_checked(blocking.largest_words())?;
-        let (starts, accumulators) = (words::signed(starts), words::signed(accumulators).as_chunks_mut().0);
-        let parameters = &unit.parameters;
-        Some(Self {
-            channels,
-            taps,
-            high_words: takes_high_words(unit),
-            patches: Patches::new(unit, input, words::bytes_mut(rest), MAX_TAPS)?,
-            filters: Filters::new(parameters.weights, parameters.bias, (channels, taps), starts, accumulators)?,
-            largest: words::signed(largest),
-        })
-    }
-
+impl Row<'_, '_, '_> {
     /// Accumulates all channels of these pixels, at most four.
     fn accumulate(&mut self, places: &[Place]) {
         self.patches.aim(places);
@@ -59,43 +39,66 @@ impl<'w> Row<'w> {
         }
     }
 
-    /// Activates one to four pixels, or the largest of four.
-    fn activate(&self, unit: &Unit<'_>, largest: bool, pixels: &mut [u8]) {
-        let Filters { accumulators, starts, .. } = &self.filters;
-        activate(unit, self.high_words, accumulators, starts, largest, pixels);
-    }
-
     /// One output row without pooling: four pixels at a time.
-    fn plain(&mut self, unit: &Unit<'_>, output: &mut [u8]) {
+    fn plain(&mut self, layer: &Layer, output: &mut [u8]) {
         let channels = self.channels.max(1);
         for (index, pixels) in output.chunks_mut(channels * PIXELS).enumerate() {
-            let places = row_places(unit.layer, index, pixels.len() / channels);
-            self.accumulate(places.get(..pixels.len() / channels).unwrap_or(&places));
-            self.activate(unit, false, pixels);
+            let count = pixels.len() / channels;
+            let places = row_places(layer, index, count);
+            self.accumulate(places.get(..count).unwrap_or(&places));
+            self.requantizer.activate(self.filters.accumulators, self.filters.starts, pixels);
         }
     }
 
     /// One pooled output row: a pooling window at a time, four of its pixels at a time.
-    fn pooled(&mut self, unit: &Unit<'_>, conv_rows: usize, output: &mut [u8]) {
+    fn pooled(&mut self, layer: &Layer, conv_rows: usize, output: &mut [u8]) {
         for (x, pixel) in output.chunks_exact_mut(self.channels.max(1)).enumerate() {
-            let window = PoolWindow::of(unit.layer, conv_rows, x);
-            for start in (0..=window.last).step_by(PIXELS) {
-                self.accumulate(&window.places(unit.layer, start));
+            let window = PoolWindow::of(layer, conv_rows, x);
+            let mut start = 0;
+            while start <= window.last {
+                self.accumulate(&window.places(layer, start));
                 keep_largest(start == 0, self.largest, self.filters.accumulators);
+                start += PIXELS;
             }
-            self.activate(unit, true, pixel);
+            self.requantizer.activate(self.filters.accumulators, self.filters.starts, pixel);
         }
     }
+}
+
+/// One output row; `None` where the workspace is too small.
+fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) -> Option<()> {
+    let (layer, parameters) = (unit.layer, &unit.parameters);
+    let blocking = Blocking::of(layer);
+    let Blocking { channels, taps, .. } = blocking;
+    let groups = channels.next_multiple_of(GROUP);
+    let (accumulators, rest) = words::of(workspace).split_at_mut_checked(groups * PIXELS)?;
+    let (starts, rest) = rest.split_at_mut_checked(groups)?;
+    let (largest, rest) = rest.split_at_mut_checked(blocking.largest_words())?;
+    let (starts, accumulators) = (words::signed(starts), words::signed(accumulators).as_chunks_mut().0);
+    let rows = Rows::of(unit, input);
+    let is_pooled = layer.pool.size > 1;
+    let mut row = Row {
+        channels,
+        taps,
+        patches: Patches::new(unit, &rows, words::bytes_mut(rest), MAX_TAPS)?,
+        filters: Filters::new(parameters.weights, parameters.bias, (channels, taps), starts, accumulators)?,
+        largest: words::signed(largest),
+        requantizer: Requantizer::new(unit, is_pooled),
+    };
+    if is_pooled {
+        row.pooled(layer, input.conv_rows(), output);
+    } else {
+        row.plain(layer, output);
+    }
+    Some(())
 }
 
 impl Kernels for Helium {
     const NAME: &'static str = "helium";
 
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
-        match Row::new(unit, input, workspace) {
-            Some(mut row) if unit.layer.pool.size > 1 => row.pooled(unit, input.conv_rows(), output),
-            Some(mut row) => row.plain(unit, output),
-            None => {}
+        if conv_row(unit, input, workspace, output).is_none() {
+            Portable::conv_row(unit, input, workspace, output);
         }
     }
 

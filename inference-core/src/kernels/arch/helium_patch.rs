@@ -95,7 +95,17 @@ global_asm!(
         vdup.8  q2, r5
         veor    q3, q2, q1
         cmp     r9, #0
+        beq     1f
+        ldrd    r5, r7, [r12, #8]
+        cmp     r3, #16
+        bhi     5f
+        cbnz    r5, 5f
+        udiv    r5, r7, r3
+        mul     r5, r5, r3
+        cmp     r5, r7
         bne     5f
+        vctp.8  r3
+        b       10f
     1:
         thumbnet_helium_place
     2:
@@ -150,17 +160,66 @@ global_asm!(
         vstrb.8 q2, [r11], #16
         letp    lr, 4b
         b       9b
+    10: // Whole rows of at most 16 taps.
+        thumbnet_helium_place
+        mov     r11, r9
+        mov     r5, r7
+    11:
+        ldr     r6, [r8], #4
+        cbz     r6, 13f
+        add     r6, r6, r1
+        vpstt
+        vldrbt.u8 q0, [r6]
+        vstrbt.8 q0, [r11]
+    12:
+        add     r11, r11, r3
+        subs    r5, r5, r3
+        bne     11b
+        mov     r6, r9
+        dlstp.8 lr, r7
+    3:
+        vldrb.u8 q0, [r6], #16
+        veor    q0, q0, q1
+        vstrb.8 q0, [r2], #{SPREAD}
+        letp    lr, 3b
+        cmp     r0, r10
+        bne     10b
+        pop     {{r4-r11, pc}}
+    13:
+        vpst
+        vstrbt.8 q2, [r11]
+        b       12b
     .size thumbnet_helium_gather, . - thumbnet_helium_gather",
     SPREAD = const SPREAD,
 );
 
-/// The taps of four pixels, and where they come from.
-pub struct Patches<'w> {
-    /// The rows under a row of outputs; null for one outside the map.
-    rows: [*const u8; MAX_WINDOW_ROWS],
-    input: PhantomData<&'w [u8]>,
+/// The rows under a row of outputs.
+pub struct Rows<'a> {
+    input: PhantomData<&'a [u8]>,
+    /// Null for a row outside the map.
+    pointers: [*const u8; MAX_WINDOW_ROWS],
     /// Bytes of a row.
-    row_len: usize,
+    len: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// The rows of this layer's window.
+    pub fn of(unit: &Unit<'_>, input: &InputRows<'a>) -> Self {
+        let len = unit.layer.ring_row_len();
+        let mut pointers = [null(); MAX_WINDOW_ROWS];
+        for (index, pointer) in pointers.iter_mut().take(unit.layer.window_rows()).enumerate() {
+            let row = input.row(index);
+            if row.len() >= len {
+                *pointer = row.as_ptr();
+            }
+        }
+        Self { input: PhantomData, pointers, len }
+    }
+}
+
+/// The taps of four pixels, and how they get there.
+pub struct Patches<'w> {
+    rows: &'w Rows<'w>,
     channels: usize,
     /// Bytes of a row of the window.
     window_len: usize,
@@ -171,11 +230,9 @@ pub struct Patches<'w> {
     taps: &'w mut [u8],
     /// Taps of one pixel, where rows of the window are no multiples of 16 long.
     staged: &'w mut [u8],
-    /// Taps of a pixel.
-    filter_len: usize,
-    /// Whether a chunk has all taps.
-    is_whole: bool,
-    /// The pixels that are gathered with all their taps.
+    /// Whether overlapping pooling windows may find pixels of the last block where they want them.
+    overlaps: bool,
+    /// The pixels of the last block.
     places: [Place; PIXELS],
     /// The pixels to gather, so many.
     pixels: [Pixel; PIXELS],
@@ -184,36 +241,29 @@ pub struct Patches<'w> {
 
 impl<'w> Patches<'w> {
     /// Patches in this memory; `None` where it is too small for 16 taps.
-    pub fn new(unit: &Unit<'_>, input: &InputRows<'w>, memory: &'w mut [u8], limit: usize) -> Option<Self> {
-        let window = unit.layer.window;
+    pub fn new(unit: &Unit<'_>, rows: &'w Rows<'w>, memory: &'w mut [u8], limit: usize) -> Option<Self> {
+        let (window, pool) = (&unit.layer.window, &unit.layer.pool);
         let channels = usize::from(unit.layer.input.channels);
-        let row_len = unit.layer.padded_width() * channels;
         let window_len = usize::from(window.kernel_width) * channels;
-        let staged = usize::from(!window_len.is_multiple_of(LANES));
-        let filter_len = usize::from(window.kernel_height) * window_len;
-        let chunk =
-            (memory.len() / (PIXELS + staged) / LANES * LANES).min(filter_len.next_multiple_of(LANES)).min(limit);
-        let (taps, rest) = memory.split_at_mut_checked(chunk * PIXELS)?;
-        let mut rows = [null(); MAX_WINDOW_ROWS];
-        for (index, pointer) in rows.iter_mut().take(unit.layer.window_rows()).enumerate() {
-            let row = input.row(index);
-            if row.len() >= row_len {
-                *pointer = row.as_ptr();
-            }
+        let window_rows = usize::from(window.kernel_height);
+        let filter_len = window_rows * window_len;
+        let pixels = PIXELS + usize::from(!window_len.is_multiple_of(LANES));
+        let room = memory.len() / pixels / LANES * LANES;
+        let chunk = room.min(filter_len.next_multiple_of(LANES)).min(limit);
+        if chunk == 0 {
+            return None;
         }
-        (chunk > 0).then_some(Self {
+        let (taps, rest) = memory.split_at_mut_checked(chunk * PIXELS)?;
+        Some(Self {
             rows,
-            input: PhantomData,
-            row_len,
             channels,
             window_len,
-            window_rows: usize::from(window.kernel_height),
+            window_rows,
             padding: u32::from(unit.layer.input_zero_point),
             chunk,
             taps,
-            staged: rest.get_mut(..chunk * staged)?,
-            filter_len,
-            is_whole: filter_len <= chunk,
+            staged: rest.get_mut(..chunk * (pixels - PIXELS))?,
+            overlaps: pool.stride < pool.size && filter_len <= chunk,
             places: [NOWHERE; PIXELS],
             pixels: [Pixel { left: 0, target: null_mut(), rows: null() }; PIXELS],
             count: 0,
@@ -222,29 +272,30 @@ impl<'w> Patches<'w> {
 
     /// Chooses the pixels of the next block: what [`Patches::gather`] gathers.
     pub fn aim(&mut self, places: &[Place]) {
-        self.count = 0;
-        let rows = self.rows.as_ptr();
+        let rows = self.rows.pointers.as_ptr();
         let mut target = self.taps.as_mut_ptr();
+        let mut pixels = self.pixels.iter_mut();
         for (place, before) in places.iter().zip(&mut self.places) {
             let (top, left) = (place.0, place.1 * self.channels);
-            let inside = top + self.window_rows <= MAX_WINDOW_ROWS && left + self.window_len <= self.row_len;
-            // Overlapping pooling windows share pixels.
-            if place != before
-                && inside
-                && let Some(pixel) = self.pixels.get_mut(self.count)
+            let inside = top + self.window_rows <= MAX_WINDOW_ROWS && left + self.window_len <= self.rows.len;
+            let is_there = self.overlaps && place == before;
+            if inside
+                && !is_there
+                && let Some(pixel) = pixels.next()
             {
                 *pixel = Pixel { left, target, rows: rows.wrapping_add(top) };
-                *before = if self.is_whole { *place } else { NOWHERE };
-                self.count += 1;
+                *before = *place;
             }
             target = target.wrapping_add(LANES);
         }
+        self.count = PIXELS - pixels.len();
     }
 
-    /// Gathers these taps of each pixel, at most a chunk; the rest of the last sixteen may be anything.
+    /// Gathers these taps of the chosen pixels, at most a chunk; the rest of the last sixteen may be anything.
     pub fn gather(&mut self, taps: &Range<usize>) -> &[u8] {
+        let fits = !taps.is_empty() && taps.len() <= self.chunk && taps.end <= self.window_rows * self.window_len;
         let pixels = self.pixels.get(..self.count).unwrap_or(&[]).as_ptr_range();
-        if pixels.is_empty() || taps.is_empty() || taps.len() > self.chunk || taps.end > self.filter_len {
+        if pixels.is_empty() || !fits {
             return self.taps;
         }
         let first_row = if taps.start == 0 { 0 } else { taps.start.checked_div(self.window_len).unwrap_or(0) };
@@ -256,8 +307,8 @@ impl<'w> Patches<'w> {
             padding: self.padding,
             staged: if self.staged.is_empty() { null_mut() } else { self.staged.as_mut_ptr() },
         };
-        // SAFETY: the windows lie in the rows, and they are `row_len` long or null; of a chunk of taps,
-        // there is room for `chunk` bytes where they are staged and for `chunk * 4` bytes in the end.
+        // SAFETY: the windows lie in the rows, and these are `len` long or null; of a chunk of taps, there
+        // is room for `chunk` bytes where they are staged and for `chunk * 4` bytes in the end.
         unsafe { thumbnet_helium_gather(pixels.start, pixels.end, &arguments) };
         self.taps
     }

@@ -4,10 +4,12 @@
 //! `vmulh` and `vrshl`.
 
 use core::arch::global_asm;
+use core::ptr::{null, null_mut};
 
 use super::super::Unit;
 use super::super::blocks::PIXELS;
 use super::helium_block::Accumulators;
+use super::requantize::takes_high_words;
 use crate::format::{Activation, TABLE_LEN, TABLE_ZERO};
 
 /// Channels that are requantized together.
@@ -122,60 +124,80 @@ global_asm!(
     thumbnet_helium_requantize thumbnet_helium_requantize_largest_table, 1, 1",
 );
 
-/// Activates one to four pixels, or one from the largest accumulators of four.
-///
-/// `accumulators`: one a channel, and up to a multiple of [`GROUP`] more; `starts`: as many, to be added.
-/// `high_words`: whether all shifts are above 32; the answer for another layer gives other numbers, but
-/// nothing worse.
-pub fn activate(
-    unit: &Unit<'_>,
-    high_words: bool,
-    accumulators: &[Accumulators],
-    starts: &[i32],
+/// What activates the pixels of a row.
+pub struct Requantizer<'u, 'm> {
+    unit: &'u Unit<'m>,
     largest: bool,
-    pixels: &mut [u8],
-) {
-    let (layer, parameters) = (unit.layer, &unit.parameters);
-    let channels = usize::from(layer.output.channels);
-    let table = layer.activation == Activation::Table;
-    let last = (pixels.len() / channels.max(1)).saturating_sub(1).min(PIXELS - 1);
-    let fits = channels > 0
-        && pixels.len() >= channels
-        && accumulators.len() >= channels.next_multiple_of(GROUP)
-        && starts.len() >= channels.next_multiple_of(GROUP)
-        && parameters.multipliers.len() >= channels * size_of::<i32>()
-        && parameters.shifts.len() >= channels
-        && (!table || parameters.table.len() >= TABLE_LEN);
-    if !high_words || !fits {
-        for (pixel, output) in pixels.chunks_exact_mut(channels.max(1)).enumerate() {
-            let sums = accumulators
-                .iter()
-                .map(|sums| if largest { sums.iter().copied().max() } else { sums.get(pixel).copied() }.unwrap_or(0));
-            unit.activate_all(sums, output);
-        }
-        return;
+    channels: usize,
+    arguments: Arguments,
+    /// None where the parameters are not as the loops want them.
+    function: Option<unsafe extern "C" fn(arguments: *const Arguments)>,
+}
+
+impl<'u, 'm> Requantizer<'u, 'm> {
+    /// `largest`: whether a pixel is made from the largest of four.
+    pub fn new(unit: &'u Unit<'m>, largest: bool) -> Self {
+        let (layer, parameters) = (unit.layer, &unit.parameters);
+        let channels = usize::from(layer.output.channels);
+        let table = layer.activation == Activation::Table;
+        let fits = channels > 0
+            && parameters.multipliers.len() >= channels * size_of::<i32>()
+            && parameters.shifts.len() >= channels
+            && (!table || parameters.table.len() >= TABLE_LEN);
+        let function = match (largest, table) {
+            (false, false) => thumbnet_helium_requantize,
+            (false, true) => thumbnet_helium_requantize_table,
+            (true, false) => thumbnet_helium_requantize_largest,
+            (true, true) => thumbnet_helium_requantize_largest_table,
+        };
+        let arguments = Arguments {
+            low: u32::from(layer.low),
+            high: u32::from(layer.high),
+            shifts: parameters.shifts.as_ptr(),
+            outputs: [null_mut(); PIXELS],
+            multipliers: parameters.multipliers.as_ptr(),
+            accumulators: null(),
+            channels,
+            offset: if table { TABLE_ZERO } else { i32::from(layer.output_zero_point) },
+            table: parameters.table.as_ptr(),
+            starts: null(),
+        };
+        let function = if fits && takes_high_words(unit) { Some(function as _) } else { None };
+        Self { unit, largest, channels, arguments, function }
     }
-    let output = pixels.as_mut_ptr();
-    let arguments = Arguments {
-        low: u32::from(layer.low),
-        high: u32::from(layer.high),
-        shifts: parameters.shifts.as_ptr(),
-        outputs: [0, 1, 2, 3].map(|pixel: usize| output.wrapping_add(pixel.min(last) * channels)),
-        multipliers: parameters.multipliers.as_ptr(),
-        accumulators: accumulators.as_ptr(),
-        channels,
-        offset: if table { TABLE_ZERO } else { i32::from(layer.output_zero_point) },
-        table: parameters.table.as_ptr(),
-        starts: starts.as_ptr(),
-    };
-    // SAFETY: reads whole groups of accumulators and starts, `channels` multipliers and shifts, and writes `channels`
-    // bytes of the first pixel or of each; with a table, reads one of its first 2^10 entries for each.
-    unsafe {
-        match (largest, table) {
-            (false, false) => thumbnet_helium_requantize(&arguments),
-            (false, true) => thumbnet_helium_requantize_table(&arguments),
-            (true, false) => thumbnet_helium_requantize_largest(&arguments),
-            (true, true) => thumbnet_helium_requantize_largest_table(&arguments),
+
+    /// Activates one to four pixels, or one from the largest accumulators of four.
+    ///
+    /// `accumulators`: one a channel, and up to a multiple of [`GROUP`] more; `starts`: as many, to be added.
+    pub fn activate(&mut self, accumulators: &[Accumulators], starts: &[i32], pixels: &mut [u8]) {
+        let groups = self.channels.next_multiple_of(GROUP);
+        let fits = accumulators.len() >= groups
+            && starts.len() >= groups
+            && (1..=PIXELS * self.channels).contains(&pixels.len());
+        let last = pixels.len().checked_div(self.channels).unwrap_or(0).checked_sub(1);
+        let (Some(function), Some(last), true) = (self.function, last, fits) else {
+            return self.activate_slowly(accumulators, starts, pixels);
+        };
+        let output = pixels.as_mut_ptr();
+        self.arguments.outputs = [0, 1, 2, 3].map(|pixel: usize| output.wrapping_add(pixel.min(last) * self.channels));
+        self.arguments.accumulators = accumulators.as_ptr();
+        self.arguments.starts = starts.as_ptr();
+        // SAFETY: reads whole groups of accumulators and starts, `channels` multipliers and shifts, and writes
+        // `channels` bytes of the first pixel or of each, all there; with a table, reads one of its first 2^10
+        // entries for each.
+        unsafe { function(&self.arguments) };
+    }
+
+    /// The same for any parameters.
+    #[cold]
+    #[inline(never)]
+    fn activate_slowly(&self, accumulators: &[Accumulators], starts: &[i32], pixels: &mut [u8]) {
+        for (pixel, output) in pixels.chunks_exact_mut(self.channels.max(1)).enumerate() {
+            let sums = accumulators.iter().zip(starts).map(|(sums, start)| {
+                let sum = if self.largest { sums.iter().max() } else { sums.get(pixel) };
+                sum.map_or(0, |sum| sum.wrapping_add(*start))
+            });
+            self.unit.activate_all(sums, output);
         }
     }
 }

@@ -77,7 +77,7 @@ global_asm!(
 /// Whether [`activate`] can use the high words of products alone: with a smaller shift, half a step is
 /// not a multiple of 2^32.
 pub fn takes_high_words(unit: &Unit<'_>) -> bool {
-    unit.parameters.shifts.iter().all(|&shift| shift > 32)
+    unit.parameters.shifts.iter().fold(u8::MAX, |least, &shift| least.min(shift)) > 32
 }
 
 /// Activates a pixel: every `step`th accumulator for the next channel. `high_words`:
