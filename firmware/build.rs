@@ -21,11 +21,17 @@ use memory::Needs;
 const DEFAULT_MODEL: &str = "../models/nano/model.tnet";
 const DEFAULT_BOARD: &str = "mps2-an386";
 
+/// In place of a model's path: the image takes whatever model is in the board's memory region MODEL when it boots.
+const EXTERNAL: &str = "external";
+/// Pixels of the largest image that such a board takes.
+const EXTERNAL_PIXELS: usize = 32 * 32;
+
 const _: () = assert!(NAME_LEN <= MAX_NAME);
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-env-changed=THUMBNET_MODEL");
     println!("cargo::rerun-if-env-changed=THUMBNET_BOARD");
+    println!("cargo::rustc-check-cfg=cfg(thumbnet_external_model)");
     // On the host there is no image, only the application and its tests.
     if variable("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return ExitCode::SUCCESS;
@@ -56,7 +62,14 @@ fn generate() -> Result<(), String> {
         return Err(format!("{name} is driven by {hal}: build with --features {hal}"));
     }
 
-    let memory_map = watched_text(&root.join("boards").join(format!("{name}.x")))?;
+    let mut memory_map = watched_text(&root.join("boards").join(format!("{name}.x")))?;
+    let model = env::var_os("THUMBNET_MODEL").unwrap_or_else(|| DEFAULT_MODEL.into());
+    let model = if model == EXTERNAL {
+        external_model(&mut memory_map).map_err(|error| format!("{name}: {error}"))?
+    } else {
+        let path = root.join(model);
+        embedded_model(&path, &memory_map).map_err(|error| format!("{} on {name}: {error}", path.display()))?
+    };
     fs::write(out.join("memory.x"), &memory_map).map_err(|error| format!("cannot write memory.x: {error}"))?;
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
@@ -64,42 +77,68 @@ fn generate() -> Result<(), String> {
     if has_feature("defmt") {
         println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
     }
-
-    let path = root.join(env::var_os("THUMBNET_MODEL").unwrap_or_else(|| DEFAULT_MODEL.into()));
-    let bytes = watched(&path)?;
-    let model = Model::parse(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
-    let Shape { height, width, channels } = model.input();
-    let image = usize::from(height) * usize::from(width) * usize::from(channels);
-    let needs = Needs { model: bytes.len(), arena: model.arena_len(), request: request_len(image), reply: REPLY_LEN };
-    needs.check(&memory_map).map_err(|error| format!("{} on {name}: {error}", path.display()))?;
-    write_source(&out, &root, &board, &path, &needs, uses(&model))
+    let source = board_source(&root, &board) + &model;
+    fs::write(out.join("generated.rs"), source).map_err(|error| format!("cannot write generated.rs: {error}"))
 }
 
-/// What `main.rs` includes. `uses`: the kernels that the model needs; the image has no others.
-fn write_source(out: &Path, root: &Path, board: &Board, model: &Path, needs: &Needs, uses: u16) -> Result<(), String> {
+/// What `start.rs` includes of the board.
+fn board_source(root: &Path, board: &Board) -> String {
     let Board { name, core, file, emulator, .. } = board;
     let file = root.join("src/boards").join(format!("{file}.rs"));
-    let source = format!(
+    format!(
         "#[path = {file:?}]
 mod board;
 const BOARD_NAME: &str = {name:?};
 const CORE: &str = {core:?};
 const EMULATED: bool = {emulated};
-const ARENA_LEN: usize = {arena};
-type Kernels = inference_core::kernels::Only<{uses}>;
-const REQUEST_LEN: usize = {request};
-#[repr(align(16))]
-struct Aligned<T: ?Sized>(T);
-static MODEL: &[u8] = {{
-    static ALIGNED: &Aligned<[u8]> = &Aligned(*include_bytes!({model:?}));
-    &ALIGNED.0
-}};
 ",
         emulated = emulator.is_some(),
+    )
+}
+
+/// What `start.rs` includes of a model that is part of the image, if it fits the board.
+fn embedded_model(path: &Path, memory_map: &str) -> Result<String, String> {
+    let bytes = watched(path)?;
+    let model = Model::parse(&bytes).map_err(|error| error.to_string())?;
+    let Shape { height, width, channels } = model.input();
+    let image = usize::from(height) * usize::from(width) * usize::from(channels);
+    let needs = Needs { model: bytes.len(), arena: model.arena_len(), request: request_len(image), reply: REPLY_LEN };
+    needs.check(memory_map)?;
+    Ok(format!(
+        "const ARENA_LEN: usize = {arena};
+const REQUEST_LEN: usize = {request};
+type Kernels = inference_core::kernels::Only<{uses}>;
+fn model_bytes() -> &'static [u8] {{
+    #[repr(align(16))]
+    struct Aligned<T: ?Sized>(T);
+    static ALIGNED: &Aligned<[u8]> = &Aligned(*include_bytes!({path:?}));
+    &ALIGNED.0
+}}
+",
         arena = needs.arena,
         request = needs.request,
+        // The image has no other kernels.
+        uses = uses(&model),
+    ))
+}
+
+/// What `start.rs` and the linker include for an image that takes any model: where it is, and the largest arena.
+fn external_model(memory_map: &mut String) -> Result<String, String> {
+    let request = request_len(EXTERNAL_PIXELS);
+    let arena = memory::largest_arena(memory_map, request, REPLY_LEN)?;
+    println!("cargo::rustc-cfg=thumbnet_external_model");
+    *memory_map += &format!(
+        "__model_start = ORIGIN(MODEL);
+__model_end = ORIGIN(MODEL) + LENGTH(MODEL);
+__arena_len = {arena};
+"
     );
-    fs::write(out.join("generated.rs"), source).map_err(|error| format!("cannot write generated.rs: {error}"))
+    Ok(format!(
+        "const ARENA_LEN: usize = {arena};
+const REQUEST_LEN: usize = {request};
+type Kernels = inference_core::kernels::Selected;
+"
+    ))
 }
 
 /// The bytes of a file, on whose change this runs again.

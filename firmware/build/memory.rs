@@ -4,6 +4,8 @@
 const CODE_ALLOWANCE: usize = 40 * 1024;
 /// Bytes left to the stack.
 const STACK_RESERVE: usize = 2 * 1024;
+/// Bytes left to the stack and to small variables where the arena takes the rest.
+const REST: usize = 4 * 1024;
 
 /// Bytes that model and protocol take.
 #[derive(Debug)]
@@ -34,6 +36,13 @@ impl Needs {
         }
         Ok(())
     }
+}
+
+/// The bytes of the largest arena that a board has room for beside these buffers, where the model comes from outside.
+pub fn largest_arena(memory_map: &str, request: usize, reply: usize) -> Result<usize, String> {
+    region(memory_map, "MODEL")?;
+    let ram = region(memory_map, "RAM")?;
+    Ok(ram.saturating_sub(request + reply + REST))
 }
 
 /// The length of a region in a linker script's MEMORY command: `NAME : ORIGIN = 0x0, LENGTH = 256K`.

@@ -4,7 +4,7 @@ use embedded_hal::digital::OutputPin;
 use embedded_io::{Read, Write};
 use inference_core::format::Shape;
 use inference_core::kernels::Kernels;
-use inference_core::{InputError, Network};
+use inference_core::{InputError, Network, Step};
 use protocol::{
     Benchmark, ErrorCode, FrameReader, Info, LogitsOf, Prediction, REPLY_LEN, Reply, Request, UNREADABLE, decode,
     encode,
@@ -123,6 +123,7 @@ impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
             Request::Classify { pixels } => self.classify(pixels).map(|ticks| Outcome::Predicted { ticks }),
             Request::ClassifyRow { row, pixels } => self.classify_row(row, pixels),
             Request::Benchmark { runs, pixels } => self.benchmark(runs, pixels).map(Outcome::Benchmark),
+            Request::BenchmarkLayer { layer, pixels } => self.benchmark_layer(layer, pixels).map(Outcome::Benchmark),
             _ => Err(ErrorCode::UnknownMessage),
         }
     }
@@ -194,7 +195,7 @@ impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
         let last = row + 1 == self.network.model().input().height;
         let (result, ticks) = self.timed(|network| {
             network.push_row(pixels)?;
-            while network.step() == inference_core::Step::Worked {}
+            while let Step::Worked { .. } = network.step() {}
             Ok(())
         });
         result.map_err(refused)?;
@@ -216,6 +217,34 @@ impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
             benchmark.total += ticks;
         }
         if runs == 0 { Err(ErrorCode::NoRuns) } else { Ok(benchmark) }
+    }
+
+    fn benchmark_layer(&mut self, layer: u16, pixels: &[u8]) -> Result<Benchmark, ErrorCode> {
+        let model = *self.network.model();
+        let layers = model.layer_count() as u16;
+        if layer >= layers {
+            return Err(ErrorCode::NoLayer { layers });
+        }
+        let row_len = model.input_row_len();
+        let expected = row_len * usize::from(model.input().height);
+        if pixels.len() != expected {
+            return Err(ErrorCode::WrongLength { expected: expected as u32 });
+        }
+        *self.rows = Rows::default();
+        self.network.reset();
+        self.board.restart_counter();
+        let (mut before, mut total) = (0, 0);
+        for row in pixels.chunks_exact(row_len.max(1)) {
+            self.network.push_row(row).map_err(refused)?;
+            while let Step::Worked { layer: worked } = self.network.step() {
+                let now = self.board.ticks().ok_or(ErrorCode::NoCounter)?;
+                if worked == usize::from(layer) {
+                    total += now - before;
+                }
+                before = now;
+            }
+        }
+        Ok(Benchmark { runs: 1, fastest: total, slowest: total, total })
     }
 
     /// What `work` gives, and its ticks. The light burns meanwhile.

@@ -1,6 +1,8 @@
 //! The image for a board. On the host there is none: only the library and its tests.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
+#[cfg(thumbnet_external_model)]
+mod external;
 #[cfg(target_os = "none")]
 mod image;
 #[cfg(target_os = "none")]

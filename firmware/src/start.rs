@@ -31,8 +31,9 @@ fn main() -> ! {
         counter_hz: board::COUNTER_HZ,
         flash_bytes: image::flash_bytes(),
     };
-    // The build script has parsed the same bytes and taken the arena's size from them.
-    let Ok(model) = Model::parse(MODEL) else { board::halt() };
+    // Where the model is part of the image, the build script has parsed the same bytes and taken the arena's size from
+    // them.
+    let Ok(model) = Model::parse(model_bytes()) else { board::halt() };
     let Ok(network) = Network::<'_, '_, Kernels>::with_kernels(&model, &mut ARENA.take().0) else { board::halt() };
     let mut app = App::new(info, network, READER.take(), REPLY.take());
     loop {
@@ -42,6 +43,15 @@ fn main() -> ! {
             Stopped::End => board::halt(),
         }
     }
+}
+
+/// The model that was put into its memory region before the board started, as long as its header says.
+#[cfg(thumbnet_external_model)]
+fn model_bytes() -> &'static [u8] {
+    use inference_core::format::{HEADER_LEN, Header};
+    let region = crate::external::region();
+    let header = region.first_chunk::<HEADER_LEN>().map(Header::decode);
+    header.and_then(|header| region.get(..header.file_len as usize)).unwrap_or(&[])
 }
 
 #[panic_handler]

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use embedded_hal::digital::OutputPin;
 use embedded_io::{ErrorKind, ErrorType, Read, Write};
 use firmware::{App, Board, BoardInfo, Stopped};
-use inference_core::{Model, Network};
+use inference_core::{Model, Network, Step};
 use protocol::{
     ErrorCode, FrameError, FrameReader, MAX_NAME, REPLY_LEN, Reply, Request, UNREADABLE, decode, encode, frame_len,
     request_len,
@@ -86,6 +86,8 @@ struct Desk {
     line: Line,
     light: Light,
     counts: bool,
+    /// Seven ticks go by between two looks at the counter.
+    ticks: u64,
 }
 
 impl Board for Desk {
@@ -100,11 +102,13 @@ impl Board for Desk {
         &mut self.light
     }
 
-    fn restart_counter(&mut self) {}
+    fn restart_counter(&mut self) {
+        self.ticks = 0;
+    }
 
-    /// Seven ticks, whatever was counted.
     fn ticks(&mut self) -> Option<u64> {
-        self.counts.then_some(7)
+        self.ticks += 7;
+        self.counts.then_some(self.ticks)
     }
 }
 
@@ -113,6 +117,7 @@ fn desk(input: Vec<u8>) -> Desk {
         line: Line { input, read: 0, piece: 5, output: Vec::new(), fails_at: None },
         light: Light::default(),
         counts: true,
+        ticks: 0,
     }
 }
 
@@ -244,6 +249,36 @@ fn benchmarks_count_every_run() {
     };
     let wrong_length = ErrorCode::WrongLength { expected: PIXELS as u32 };
     assert_eq!(serve(&mut desk, look), [(1, Ok((4, 7, 7, 28))), (2, Err(ErrorCode::NoRuns)), (3, Err(wrong_length))]);
+}
+
+#[test]
+fn a_layer_is_measured_in_all_its_steps() {
+    let pixels = image(4);
+    let model = Model::parse(NANO).unwrap();
+    let layers = model.layer_count() as u16;
+    let ask = |layer, pixels| frame(1, Request::BenchmarkLayer { layer, pixels });
+    let mut input: Vec<u8> = (0..layers).flat_map(|layer| ask(layer, &pixels)).collect();
+    input.extend(ask(layers, &pixels));
+    input.extend(ask(0, &pixels[1..]));
+
+    let mut arena = vec![0; model.arena_len()];
+    let mut network = Network::new(&model, &mut arena).unwrap();
+    let mut wanted = vec![Ok(0); model.layer_count()];
+    for row in pixels.chunks(ROW) {
+        network.push_row(row).unwrap();
+        while let Step::Worked { layer } = network.step() {
+            wanted[layer] = wanted[layer].map(|ticks| ticks + 7);
+        }
+    }
+    wanted.push(Err(ErrorCode::NoLayer { layers }));
+    wanted.push(Err(ErrorCode::WrongLength { expected: PIXELS as u32 }));
+    let look = |reply: Reply<'_>| match reply {
+        Reply::Benchmark(found) => Ok(found.total),
+        Reply::Error(error) => Err(error),
+        reply => panic!("{reply:?}"),
+    };
+    let found: Vec<_> = serve(&mut desk(input), look).into_iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(found, wanted);
 }
 
 #[test]

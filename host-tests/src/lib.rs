@@ -7,6 +7,7 @@
 pub mod boards;
 pub mod random;
 pub mod reference;
+pub mod rig;
 pub mod rng;
 pub mod runtimes;
 pub mod shipped;

@@ -83,7 +83,7 @@ type Outcome = Result<Option<Vec<i32>>, ErrorCode>;
 /// The next reply's sequence number and outcome.
 fn reply(line: &mut Connection) -> Result<(u8, Outcome)> {
     let (sequence, message) = line.receive_raw(TIMEOUT)?;
-    let outcome = match decode(&message)? {
+    let outcome = match decode::<Reply<'_>>(&message)? {
         Reply::Error(error) => Err(error),
         Reply::Prediction(prediction) => Ok(Some(prediction.logits.to_vec())),
         _ => Ok(None),

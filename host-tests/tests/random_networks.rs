@@ -36,7 +36,7 @@ fn rows_pushed_one_by_one_equal_whole_images() {
             by_rows.reset();
             for row in image.chunks_exact(model.input_row_len()) {
                 by_rows.push_row(row).unwrap();
-                while by_rows.step() == Step::Worked {}
+                while let Step::Worked { .. } = by_rows.step() {}
             }
             let wanted: Vec<i32> = whole.classify(&image).unwrap().logits().iter().collect();
             let found: Vec<i32> = by_rows.finish().unwrap().logits().iter().collect();

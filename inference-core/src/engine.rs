@@ -37,8 +37,11 @@ const NEVER: u16 = u16::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Step {
-    /// One row of one layer (or two) was computed; there may be more to do.
-    Worked,
+    /// One row (or two) of a layer was computed; there may be more to do.
+    Worked {
+        /// The layer, counted from 0.
+        layer: usize,
+    },
     /// Nothing can be done before the next row is pushed.
     NeedsRow,
     /// The image is classified.
@@ -167,7 +170,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         if self.missing_rows() == 0 {
             return Err(InputError::TooManyRows);
         }
-        while self.step() == Step::Worked {}
+        while let Step::Worked { .. } = self.step() {}
         let pixels = self.open_row(0, 0);
         if let Some(pixels) = self.arena.get_mut(pixels) {
             pixels.iter_mut().zip(row).for_each(|(byte, &pixel)| *byte = pixel);
@@ -181,9 +184,9 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     pub fn step(&mut self) -> Step {
         let layers = self.progress.get(..self.model.layer_count()).unwrap_or(&[]);
         match layers.iter().rposition(|layer| layer.received >= layer.needed) {
-            Some(index) => {
-                self.work(index);
-                Step::Worked
+            Some(layer) => {
+                self.work(layer);
+                Step::Worked { layer }
             }
             None if self.missing_rows() == 0 => Step::Done,
             None => Step::NeedsRow,
@@ -197,7 +200,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         if missing > 0 {
             return Err(InputError::MissingRows { missing });
         }
-        while self.step() == Step::Worked {}
+        while let Step::Worked { .. } = self.step() {}
         let last = self.model.layer_count().saturating_sub(1);
         let scratch = self.model.layer(last).map_or(0..0, |layer| scratch(&layer));
         Ok(Prediction { logits: Logits(self.arena.get(scratch).unwrap_or(&[]).as_chunks().0) })

@@ -47,6 +47,13 @@ pub enum Request<'a> {
         /// How often, at least once.
         runs: u16,
     },
+    /// Classify an image once and measure the work of one layer: [`Reply::Benchmark`].
+    BenchmarkLayer {
+        /// `height * width * channels` bytes.
+        pixels: &'a [u8],
+        /// Counted from 0.
+        layer: u16,
+    },
 }
 
 /// What a board answers.
@@ -65,7 +72,7 @@ pub enum Reply<'a, L = OwnedLogits> {
         /// The row, counted from 0.
         row: u16,
     },
-    /// The answer to [`Request::Benchmark`].
+    /// The answer to [`Request::Benchmark`] and [`Request::BenchmarkLayer`].
     Benchmark(Benchmark),
     /// Nothing was done.
     Error(ErrorCode),
@@ -167,6 +174,11 @@ pub enum ErrorCode {
     NoRuns,
     /// The board has no counter.
     NoCounter,
+    /// The model has no such layer.
+    NoLayer {
+        /// How many layers it has.
+        layers: u16,
+    },
 }
 
 impl fmt::Display for ErrorCode {
@@ -178,6 +190,7 @@ impl fmt::Display for ErrorCode {
             Self::WrongRow { expected } => write!(f, "row {expected} should come next"),
             Self::NoRuns => write!(f, "a benchmark needs at least one run"),
             Self::NoCounter => write!(f, "the board has no counter"),
+            Self::NoLayer { layers } => write!(f, "the model has only {layers} layers"),
         }
     }
 }

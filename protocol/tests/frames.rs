@@ -50,6 +50,7 @@ fn every_request_comes_back() {
             check_request(255, &Request::Classify { pixels: &pixels });
             check_request(0, &Request::ClassifyRow { row: 65535, pixels: &pixels });
             check_request(9, &Request::Benchmark { runs: 1000, pixels: &pixels });
+            check_request(10, &Request::BenchmarkLayer { layer: 31, pixels: &pixels });
         }
     }
     check_request(77, &Request::Info);

@@ -31,7 +31,9 @@ pub fn run() -> Result<()> {
         let (firmware, built) = (root().join("firmware"), target().join("firmware").display().to_string());
         // From here cargo builds for the host, from its own directory for a board.
         shell::run(&mut cargo(&["test", "--manifest-path", "firmware/Cargo.toml", "--target-dir", &built]))?;
-        let lint = ["clippy", "--release", "--target-dir", &built, "--", "-D", "warnings"];
+        let features = ["--features", "conformance"];
+        let lint =
+            [&["clippy", "--release", "--target-dir", &built], &features[..], &["--", "-D", "warnings"]].concat();
         shell::run(cargo(&lint).current_dir(firmware))
     })?;
     steps.cargo("lint", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])?;

@@ -186,6 +186,14 @@ impl Connection {
         })
     }
 
+    /// Classifies an image once; returns the ticks that a layer, counted from 0, took in all its steps.
+    pub fn benchmark_layer(&mut self, pixels: &[u8], layer: u16) -> Result<u64, DeviceError> {
+        self.ask(&Request::BenchmarkLayer { pixels, layer }, TIMEOUT, |reply| match reply {
+            Reply::Benchmark(benchmark) => Some(benchmark.total),
+            _ => None,
+        })
+    }
+
     /// Sends bytes as they are, to try what a board makes of them.
     pub fn send_raw(&mut self, bytes: &[u8]) -> Result<(), DeviceError> {
         self.line.get_mut().write_all(bytes)?;
@@ -238,9 +246,10 @@ impl Connection {
     fn ask_once(&mut self, request: &Request<'_>, timeout: Duration) -> Result<Vec<u8>, DeviceError> {
         self.sequence = self.sequence.checked_add(1).unwrap_or(UNREADABLE + 1);
         let pixels = match request {
-            Request::Classify { pixels } | Request::ClassifyRow { pixels, .. } | Request::Benchmark { pixels, .. } => {
-                pixels.len()
-            }
+            Request::Classify { pixels }
+            | Request::ClassifyRow { pixels, .. }
+            | Request::Benchmark { pixels, .. }
+            | Request::BenchmarkLayer { pixels, .. } => pixels.len(),
             _ => 0,
         };
         let mut buffer = vec![DELIMITER; frame_len(protocol::request_len(pixels))];

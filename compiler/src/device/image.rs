@@ -6,9 +6,12 @@ use std::process::Command;
 
 use inference_core::Model;
 use object::elf::{SHF_ALLOC, SHF_WRITE, SHT_NOBITS};
-use object::{Object, ObjectSection, SectionFlags};
+use object::{Object, ObjectSection, ObjectSymbol, SectionFlags};
 
 use super::{Board, DeviceError};
+
+/// What the firmware's build script takes in place of a model's path.
+const EXTERNAL: &str = "external";
 
 /// A firmware image with a model in it. Sizes in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +34,33 @@ impl FirmwareImage {
     ///
     /// The ELF file has a name of its own in the target directory: a later build of another image leaves it.
     pub fn build(board: &Board, model: &Path) -> Result<Self, DeviceError> {
-        let failed = |what: &str, path: &Path, error: &dyn std::fmt::Display| {
-            DeviceError::Image(format!("cannot {what} {}: {error}", path.display()))
-        };
         let model = model.canonicalize().map_err(|error| failed("read", model, &error))?;
         let bytes = fs::read(&model).map_err(|error| failed("read", &model, &error))?;
         let parsed = Model::parse(&bytes).map_err(|error| failed("use", &model, &error))?;
+        let name = format!("{}-{:08x}", parsed.name(), inference_core::format::checksum(&bytes));
+        Self::build_with(Program::Firmware, board, &model, &name, parsed.arena_len())
+    }
 
+    /// Builds an image that takes whatever model it finds in the board's memory region `MODEL` when it boots: for
+    /// emulators, which can put one there. Its arena is as large as the memory allows.
+    pub fn build_for_any_model(board: &Board) -> Result<Self, DeviceError> {
+        let image = Self::build_with(Program::Firmware, board, Path::new(EXTERNAL), EXTERNAL, 0)?;
+        let arena = image.symbol("__arena_len")?;
+        Ok(Self { arena, ..image })
+    }
+
+    /// Builds the image that compares the kernels with results of the host, which it finds in the region `MODEL`.
+    pub fn build_conformance(board: &Board) -> Result<Self, DeviceError> {
+        Self::build_with(Program::Conformance, board, Path::new(EXTERNAL), Program::Conformance.name(), 0)
+    }
+
+    fn build_with(
+        program: Program,
+        board: &Board,
+        model: &Path,
+        name: &str,
+        arena: usize,
+    ) -> Result<Self, DeviceError> {
         let target_dir = target_dir();
         let images = target_dir.join("images");
         fs::create_dir_all(&images).map_err(|error| failed("create", &images, &error))?;
@@ -45,25 +68,62 @@ impl FirmwareImage {
         let lock_path = images.join("lock");
         let lock = File::create(&lock_path).map_err(|error| failed("create", &lock_path, &error))?;
         lock.lock().map_err(|error| failed("lock", &lock_path, &error))?;
-        run_cargo(board, &model, &target_dir)?;
-        let built = target_dir.join(&board.target).join("release/firmware");
-        let name = format!("{}-{}-{:08x}.elf", board.name, parsed.name(), inference_core::format::checksum(&bytes));
-        let elf = images.join(name);
+        run_cargo(program, board, model, &target_dir)?;
+        let built = target_dir.join(&board.target).join("release").join(program.name());
+        let elf = images.join(format!("{}-{name}.elf", board.name));
         fs::copy(&built, &elf).map_err(|error| failed("copy", &built, &error))?;
         drop(lock);
 
         let image = fs::read(&elf).map_err(|error| failed("read", &elf, &error))?;
         let [text, data, bss] = sizes(&image).map_err(|error| failed("read", &elf, &error))?;
-        Ok(Self { elf, text, data, bss, arena: parsed.arena_len() as u64 })
+        Ok(Self { elf, text, data, bss, arena: arena as u64 })
+    }
+
+    /// The value of a symbol in the ELF file.
+    pub fn symbol(&self, name: &str) -> Result<u64, DeviceError> {
+        let image = fs::read(&self.elf).map_err(|error| failed("read", &self.elf, &error))?;
+        let image = object::File::parse(&*image).map_err(|error| failed("read", &self.elf, &error))?;
+        let symbol = image.symbols().find(|symbol| symbol.name() == Ok(name));
+        let missing = || failed("use", &self.elf, &format!("it has no symbol {name}"));
+        Ok(symbol.ok_or_else(missing)?.address())
     }
 }
 
-fn run_cargo(board: &Board, model: &Path, target_dir: &Path) -> Result<(), DeviceError> {
+fn failed(what: &str, path: &Path, error: &dyn std::fmt::Display) -> DeviceError {
+    DeviceError::Image(format!("cannot {what} {}: {error}", path.display()))
+}
+
+/// A program of the firmware.
+#[derive(Clone, Copy)]
+enum Program {
+    Firmware,
+    Conformance,
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Firmware => "firmware",
+            Self::Conformance => "conformance",
+        }
+    }
+
+    /// The feature that it needs.
+    fn feature(self) -> Option<&'static str> {
+        match self {
+            Self::Firmware => None,
+            Self::Conformance => Some("conformance"),
+        }
+    }
+}
+
+fn run_cargo(program: Program, board: &Board, model: &Path, target_dir: &Path) -> Result<(), DeviceError> {
+    let features = program.feature().into_iter().chain(board.hal.as_deref());
     let firmware = workspace().join("firmware");
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--release", "--bin", "firmware", "--target", &board.target, "--target-dir"])
+        .args(["build", "--release", "--bin", program.name(), "--target", &board.target, "--target-dir"])
         .arg(target_dir)
-        .args(board.hal.iter().flat_map(|hal| ["--features", hal]))
+        .args(features.flat_map(|feature| ["--features", feature]))
         .env("THUMBNET_BOARD", &board.name)
         .env("THUMBNET_MODEL", model)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")

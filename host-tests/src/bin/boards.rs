@@ -104,7 +104,7 @@ fn bench(board: &Board, path: &Path) -> Result<()> {
     let mut session = Session::boot(board, path)?;
     let instructions = session.instructions(TEST_IMAGES.image(0))?;
     let info = session.emulator.connection().info()?;
-    let stack = stack::high_water_mark(&session.image.elf, board, TEST_IMAGES.image(0))?;
+    let stack = stack::high_water_mark(&session.image, board, TEST_IMAGES.image(0))?;
     print(json!({
         "board": board.name, "core": board.core, "model": model.name(), "optimize": optimize(path)?,
         "instructions": instructions, "macs": model.layers().map(|layer| layer.macs()).sum::<u64>(),

@@ -58,9 +58,7 @@ fn rows_one_by_one(case: &Case) {
             network.push_row(pixels).unwrap();
             // Work left over is done by the next call, or at the end.
             for _ in 0..(row + index) % 3 {
-                if network.step() != Step::Worked {
-                    break;
-                }
+                let Step::Worked { .. } = network.step() else { break };
             }
         }
         let found: Vec<i32> = network.finish().unwrap().logits().iter().collect();

@@ -1,0 +1,30 @@
+//! Counts of the image that takes any model against those of the image that ships.
+
+use anyhow::Result;
+use compiler::device::Board;
+use host_tests::boards::Session;
+use host_tests::rig::Rig;
+use host_tests::shipped::{self, TEST_IMAGES};
+use inference_core::Model;
+
+const BOARD: &str = "mps2-an386";
+/// The image that ships leaves out the kernels that its model has no use for, and with them some choices: one part in
+/// this many of a small network.
+const CHOICES: u64 = 1000;
+
+#[test]
+fn any_model_takes_what_it_takes_in_an_image_of_its_own() -> Result<()> {
+    let board = Board::find(BOARD)?;
+    let pixels = TEST_IMAGES.image(0);
+    let shipped = Session::boot(board, &shipped::path("nano", "model.tnet"))?.instructions(pixels)?;
+    let model = shipped::read("nano")?;
+    let counts = Rig::build(board)?.run(&model, pixels)?;
+    println!("{BOARD}: {shipped} instructions as shipped, {counts:?}");
+    let difference = counts.instructions.abs_diff(shipped);
+    assert!(difference <= shipped / CHOICES, "{} and {shipped} instructions", counts.instructions);
+
+    let layers: u64 = counts.per_layer.iter().sum();
+    assert_eq!(counts.per_layer.len(), Model::parse(&model)?.layer_count());
+    assert!(layers >= counts.instructions && layers < counts.instructions * 101 / 100, "{layers} in all layers");
+    Ok(())
+}
