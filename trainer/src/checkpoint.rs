@@ -39,10 +39,21 @@ pub struct RunId {
     pub batch: usize,
     /// What does the arithmetic.
     pub backend: Backend,
+    /// Devices that a step is split among.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub devices: usize,
     /// Where the images come from.
     pub data: String,
     /// Training images used.
     pub train_images: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(devices: &usize) -> bool {
+    *devices == 1
 }
 
 /// Where a training stands.

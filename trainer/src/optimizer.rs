@@ -157,12 +157,12 @@ fn blend<const D: usize>(old: Tensor<D>, new: Tensor<D>, share: f32) -> Tensor<D
 mod tests {
     use super::*;
 
-    /// Two steps from weight 1.0 with gradients 0.5 and -0.25.
-    fn two_steps(kind: OptimizerKind) -> [f64; 2] {
+    /// Weights after steps from `weight` with these gradients.
+    fn steps<const N: usize>(kind: OptimizerKind, weight: f32, gradients: [f32; N]) -> [f64; N] {
         let device = Device::default();
-        let mut weights = Tensor::<1>::from_floats([1.0], &device);
+        let mut weights = Tensor::<1>::from_floats([weight], &device);
         let mut memory = None;
-        [0.5f32, -0.25].map(|gradient| {
+        gradients.map(|gradient| {
             let gradient = Tensor::<1>::from_floats([gradient], &device);
             let optimizer = KerasOptimizer(kind);
             let (new, state) = optimizer.step(kind.default_rate(), weights.clone(), gradient, memory.take());
@@ -171,8 +171,9 @@ mod tests {
         })
     }
 
+    /// Two steps from weight 1.0 with gradients 0.5 and -0.25.
     fn assert_near(kind: OptimizerKind, expected: [f64; 2]) {
-        for (got, wanted) in two_steps(kind).into_iter().zip(expected) {
+        for (got, wanted) in steps(kind, 1.0, [0.5, -0.25]).into_iter().zip(expected) {
             assert!((got - wanted).abs() < 2e-6, "{kind:?}: {got}, by hand {wanted}");
         }
     }
@@ -215,5 +216,20 @@ mod tests {
         let square = 0.95 * square + 0.05 * 0.0625;
         let second = 0.25 * (updates + 1e-7f64).sqrt() / (square + 1e-7f64).sqrt();
         assert_near(OptimizerKind::Adadelta, [1.0 - update, 1.0 - update + second]);
+    }
+
+    /// With a gradient as small as epsilon, its place shows: beside the root, or in it for Adadelta.
+    #[test]
+    fn epsilon_is_where_keras_has_it() {
+        let gradient = 1e-7;
+        for (kind, expected) in [
+            (OptimizerKind::Adam, 1e-3 * 0.001f64.sqrt() / 0.1 * 1e-8 / ((0.001 * 1e-14f64).sqrt() + 1e-7)),
+            (OptimizerKind::Adagrad, 0.01 * 1e-7 / (1e-7 + 1e-7)),
+            (OptimizerKind::Rmsprop, 1e-3 * 1e-7 / ((0.1 * 1e-14f64).sqrt() + 1e-7)),
+            (OptimizerKind::Adadelta, 1e-7 * 1e-7f64.sqrt() / (0.05 * 1e-14f64 + 1e-7).sqrt()),
+        ] {
+            let [weight] = steps(kind, 0.0, [gradient]);
+            assert!((-weight / expected - 1.0).abs() < 1e-4, "{kind:?}: {}, by hand {expected}", -weight);
+        }
     }
 }

@@ -50,6 +50,9 @@ pub struct NetworkSpec {
     /// How the step size goes over the training.
     #[serde(default)]
     pub schedule: Schedule,
+    /// Seeds that `trainer reproduce` trains it with; the first one's result is the network's.
+    #[serde(default = "default_seeds")]
+    pub seeds: Vec<u64>,
     /// Training images held out to choose by; 0: the test images serve as validation.
     #[serde(default)]
     pub validation: usize,
@@ -217,6 +220,12 @@ pub fn find(name: &str) -> Result<NetworkSpec, SpecError> {
     }
 }
 
+/// A name of a choice as `networks.toml` writes it: `relu`, `he_normal`, `adam`.
+pub fn written<T: Serialize>(choice: &T) -> String {
+    let value = serde_json::to_value(choice).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_string()
+}
+
 impl NetworkSpec {
     /// Epochs of the whole training: `epochs` for every optimizer.
     pub fn total_epochs(&self) -> usize {
@@ -239,6 +248,8 @@ impl NetworkSpec {
             format!("`dropout` is {}, it must be at least 0 and below 1", self.dropout)
         } else if self.dense == Some(0) || self.epochs == 0 || self.batch == 0 {
             "`dense`, `epochs` and `batch` must be at least 1 where they are given".to_string()
+        } else if self.seeds.is_empty() {
+            "`seeds` names none".to_string()
         } else if self.optimizer.is_empty() {
             "`optimizer` names none".to_string()
         } else if self.learning_rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
@@ -265,6 +276,10 @@ fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Optimize
 
 fn default_epochs() -> usize {
     12
+}
+
+fn default_seeds() -> Vec<u64> {
+    vec![1]
 }
 
 fn default_batch() -> usize {

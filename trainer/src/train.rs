@@ -5,21 +5,24 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 
 use crate::backend::Backend;
 use crate::card::{self, Card};
 use crate::checkpoint::{self, RunId, State};
 use crate::data::{self, Data};
-use crate::evaluate::{self, evaluate};
+use crate::evaluate::evaluate;
+use crate::export;
 use crate::history::{self, EpochRecord};
 use crate::layers::totals;
 use crate::network::Network;
-use crate::report::Report;
+use crate::optimizer::OptimizerKind;
+use crate::plot::{Confusion, Curves, Picture};
+use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::spec::{NetworkSpec, Schedule};
-use crate::{export, plot};
+use crate::step::{Step, Stepper, failed};
 
 /// Images on which the exported file is compared with the network.
 const EXPORT_CHECK_IMAGES: usize = 200;
@@ -34,6 +37,8 @@ pub struct Options {
     pub seed: u64,
     /// What does the arithmetic.
     pub backend: Backend,
+    /// On which of its devices, by number; none: on the one that it chooses.
+    pub devices: Vec<usize>,
     /// Where the model and its checkpoints go.
     pub out: PathBuf,
     /// Go on from the last checkpoint.
@@ -60,11 +65,12 @@ pub fn train(
     spec: &NetworkSpec,
     data: &Data,
     options: &Options,
-    report: &Report,
+    progress: &Progress,
     stop: &dyn Fn() -> bool,
 ) -> Result<Outcome> {
     let out = &options.out;
-    let device = options.backend.device()?;
+    let devices = options.backend.devices(&options.devices)?;
+    let device = devices[0].clone();
     let run = run_id(spec, data, options);
     std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
     if options.resume {
@@ -80,8 +86,8 @@ pub fn train(
         _ => {}
     }
 
-    let training_device = device.clone().autodiff();
-    let network = Network::new(spec, options.seed, &training_device)?;
+    let stepper = Stepper::new(&devices);
+    let network = Network::new(spec, options.seed, stepper.main_device())?;
     let loaded = match options.resume {
         true => checkpoint::load(out, &run, network.clone(), |epoch| stage(spec, epoch.saturating_sub(1)).start())?,
         false => None,
@@ -91,8 +97,8 @@ pub fn train(
         let state = State { run, history: Vec::new(), seconds: 0.0 };
         (state, network, stage(spec, 0).start())
     });
-    report.start(spec, state.history.len(), resumed);
-    let mut training = Training { spec, data, seed: options.seed, device: training_device, network, optimizer };
+    progress.start(spec, state.history.len(), resumed);
+    let mut training = Training { spec, data, seed: options.seed, stepper, network, optimizer };
     let mut state = state;
     while state.history.len() < spec.total_epochs() {
         let started = Instant::now();
@@ -101,29 +107,30 @@ pub fn train(
             // The next optimizer begins with the weights as they are and nothing remembered.
             training.optimizer = stage(spec, epoch).start();
         }
-        let Some((loss, accuracy)) = training.epoch(epoch, report, stop)? else {
+        let Some((loss, accuracy)) = training.epoch(epoch, progress, stop)? else {
             return Ok(Outcome::Interrupted { epochs: epoch });
         };
-        let score = evaluate(&training.network.valid(), data.validation(), &device).map_err(failed)?;
+        let score = evaluate(&training.trained(&device), data.validation(), &device).map_err(failed)?;
         let (val_loss, val_accuracy) = (score.loss, score.accuracy());
         let record = EpochRecord { epoch: epoch + 1, loss, accuracy, val_loss, val_accuracy };
         state.history.push(record);
         state.seconds += started.elapsed().as_secs_f64();
         checkpoint::save(out, &state, &training.network, &training.optimizer)?;
         history::save(&state.history, &out.join("history.csv"))?;
-        report.epoch(&record, spec.total_epochs(), started.elapsed());
+        progress.epoch(&record, spec.total_epochs(), started.elapsed());
     }
-    let card = finish(spec, data, options, &training.network.valid(), state, &device)?;
+    let card = finish(spec, data, options, &training.trained(&device), state, &device)?;
     checkpoint::clear(out)?;
     Ok(Outcome::Finished(Box::new(card)))
 }
 
 /// The optimizer of `epoch`, counted from 0.
-fn stage(spec: &NetworkSpec, epoch: usize) -> crate::optimizer::OptimizerKind {
+fn stage(spec: &NetworkSpec, epoch: usize) -> OptimizerKind {
     spec.optimizer[(epoch / spec.epochs).min(spec.optimizer.len() - 1)]
 }
 
-fn run_id(spec: &NetworkSpec, data: &Data, options: &Options) -> RunId {
+/// What identifies the training that `options` ask for.
+pub fn run_id(spec: &NetworkSpec, data: &Data, options: &Options) -> RunId {
     RunId {
         network: spec.name.clone(),
         seed: options.seed,
@@ -131,6 +138,7 @@ fn run_id(spec: &NetworkSpec, data: &Data, options: &Options) -> RunId {
         optimizers: spec.optimizer.clone(),
         batch: spec.batch,
         backend: options.backend,
+        devices: options.devices.len().max(1),
         data: data.source.clone(),
         train_images: data.train.len(),
     }
@@ -140,8 +148,7 @@ struct Training<'a> {
     spec: &'a NetworkSpec,
     data: &'a Data,
     seed: u64,
-    /// With autodiff.
-    device: Device,
+    stepper: Stepper,
     network: Network,
     optimizer: ModuleOptimizer,
 }
@@ -150,20 +157,19 @@ impl Training<'_> {
     /// One pass over the training images in an order of its own; returns the mean loss and the accuracy on the way,
     /// or `None` if it was told to stop. All that is random in it follows from the seed and the epoch, as long as
     /// no other training runs in this process: the backends have one random generator (dropout) for all.
-    fn epoch(&mut self, epoch: usize, report: &Report, stop: &dyn Fn() -> bool) -> Result<Option<(f64, f64)>> {
+    fn epoch(&mut self, epoch: usize, progress: &Progress, stop: &dyn Fn() -> bool) -> Result<Option<(f64, f64)>> {
         let set = &self.data.train;
         let order = data::epoch_order(set.len(), self.seed, epoch);
-        self.device.seed(Rng::new(&[self.seed, DROPOUT, epoch as u64]).next_u64());
+        self.stepper.seed(Rng::new(&[self.seed, DROPOUT, epoch as u64]).next_u64());
         let steps = order.len().div_ceil(self.spec.batch);
-        let bar = report.bar(epoch + 1, self.spec.total_epochs(), steps);
+        let bar = progress.bar(epoch + 1, self.spec.total_epochs(), steps);
+        let load = |indices: &[usize], device: &Device| match &self.spec.augment {
+            Some(augment) => data::augmented_batch(set, indices, augment, [self.seed, epoch as u64], device),
+            None => data::batch(set, indices.iter().copied(), device),
+        };
         let (mut loss_sum, mut correct, mut seen) = (0.0, 0, 0);
         for (step, indices) in order.chunks(self.spec.batch).enumerate() {
-            let batch = match &self.spec.augment {
-                Some(augment) => data::augmented_batch(set, indices, augment, [self.seed, epoch as u64], &self.device),
-                None => data::batch(set, indices.iter().copied(), &self.device),
-            };
-            let result = evaluate::forward(&self.network, &batch).map_err(failed)?;
-            let loss = evaluate::scalar(&result.loss).map_err(failed)?;
+            let Step { loss, answers, gradients } = self.stepper.step(&self.network, indices, &load)?;
             if !loss.is_finite() {
                 bail!(
                     "the loss is {loss} in epoch {}, step {} of {steps}: the training has diverged; \
@@ -172,10 +178,9 @@ impl Training<'_> {
                     step + 1
                 );
             }
-            let gradients = GradientsParams::from_grads(result.loss.backward(), &self.network);
             let rate = self.rate(epoch, step, steps);
             self.network = self.optimizer.step(rate, self.network.clone(), gradients);
-            let right = indices.iter().zip(&result.answers);
+            let right = indices.iter().zip(&answers);
             correct += right.filter(|&(&image, &answer)| usize::from(set.label(image)) == answer).count();
             seen += indices.len();
             loss_sum += loss * indices.len() as f64;
@@ -185,6 +190,12 @@ impl Training<'_> {
             }
         }
         Ok(Some((loss_sum / seen as f64, correct as f64 / seen as f64)))
+    }
+
+    /// The network as it is now, on `device`, without autodiff.
+    fn trained(&self, device: &Device) -> Network {
+        // A step on several devices may leave the running statistics on any of them.
+        self.network.valid().to_device(device)
     }
 
     /// The step size at `step` of `epoch`, both counted from 0.
@@ -214,8 +225,8 @@ fn finish(
     let out = &options.out;
     let score = evaluate(network, &data.test, device).map_err(failed)?;
     let onnx_difference = export::export(network, &data.test, EXPORT_CHECK_IMAGES, device, &out.join("model.onnx"))?;
-    plot::curves(&state.history, &spec.name, out)?;
-    plot::confusion(&score.confusion, &spec.name, out)?;
+    Curves { title: &spec.name, history: &state.history }.save(out, "curves")?;
+    Confusion { title: &spec.name, matrix: &score.confusion }.save(out, "confusion")?;
     let sums = totals(&spec.layers()?);
     let Some(&last_epoch) = state.history.last() else {
         bail!("no epoch was trained");
@@ -241,8 +252,4 @@ fn finish(
     };
     card.save(out)?;
     Ok(card)
-}
-
-fn failed(error: burn::tensor::ExecutionError) -> anyhow::Error {
-    anyhow::anyhow!("the backend failed: {error:?}")
 }

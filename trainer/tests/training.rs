@@ -10,7 +10,7 @@ use common::{options, run, small};
 use trainer::data::Data;
 use trainer::export;
 use trainer::network::Network;
-use trainer::report::Report;
+use trainer::progress::Progress;
 use trainer::spec::{self, NetworkSpec};
 use trainer::train::{Options, Outcome, train};
 
@@ -21,7 +21,7 @@ fn a_checkpoint_of_another_training_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     assert!(matches!(run(&spec, &data, &options(dir.path(), false), 3), Outcome::Interrupted { epochs: 1 }));
     let other = Options { seed: 6, ..options(dir.path(), true) };
-    let error = train(&spec, &data, &other, &Report::Quiet, &|| false).unwrap_err().to_string();
+    let error = train(&spec, &data, &other, &Progress::Quiet, &|| false).unwrap_err().to_string();
     assert!(error.contains("belongs to another training") && error.contains("seed: 6"), "{error}");
 }
 
@@ -34,7 +34,7 @@ fn a_damaged_checkpoint_is_an_error() {
     let weights = dir.path().join("checkpoint/epoch-0001/weights.bpk");
     let bytes = fs::read(&weights).unwrap();
     fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
-    let error = train(&spec, &data, &options(dir.path(), true), &Report::Quiet, &|| false).unwrap_err().to_string();
+    let error = train(&spec, &data, &options(dir.path(), true), &Progress::Quiet, &|| false).unwrap_err().to_string();
     assert!(error.contains("epoch-0001"), "{error}");
 }
 
@@ -43,7 +43,7 @@ fn a_diverging_training_says_so() {
     let spec = NetworkSpec { learning_rate: Some(1e30), ..small() };
     let data = Data::load(&spec, None, Some(200)).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let error = train(&spec, &data, &options(dir.path(), false), &Report::Quiet, &|| false).unwrap_err().to_string();
+    let error = train(&spec, &data, &options(dir.path(), false), &Progress::Quiet, &|| false).unwrap_err().to_string();
     assert!(error.contains("the training has diverged") && error.contains("epoch 1, step"), "{error}");
 }
 

@@ -4,6 +4,7 @@ mod bench;
 mod boards;
 mod demo;
 mod firmware;
+mod models;
 mod setup;
 mod shell;
 mod table;
@@ -26,11 +27,13 @@ enum Command {
     /// The main job end to end: train, export, compile, evaluate, and classify on an emulated Cortex-M4
     Demo(demo::Demo),
     /// Everything that CI runs
-    Test,
+    Test(test::Test),
     /// Installs Rust's targets for the boards, QEMU and the ONNX Runtime library, where missing
     Setup,
     /// Builds the firmware for every board and says how large it is
     Firmware(firmware::Firmware),
+    /// Compiles the trained networks in models/, measures them in 8 bits, and writes models/REPORT.md
+    Models(models::Models),
     /// Measures an inference on emulated boards
     Bench(bench::Bench),
 }
@@ -38,9 +41,10 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(demo) => demo.run(),
-        Command::Test => test::run(),
+        Command::Test(test) => test.run(),
         Command::Setup => setup::all(),
         Command::Firmware(firmware) => firmware.run(),
+        Command::Models(models) => models.run(),
         Command::Bench(bench) => bench.run(),
     };
     match result {

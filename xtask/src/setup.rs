@@ -1,16 +1,19 @@
 //! Installs what the other commands need, where it is missing.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::shell::{command, output, root, run, target, works};
 
 /// The version of ONNX Runtime that host-tests load; `ort`'s `api-22` asks for 1.22 or later.
 const ONNX_RUNTIME: &str = "1.23.2";
+/// The version of ONNX's own checker.
+const ONNX: &str = "1.19.1";
 /// The Python that the wheel is for. Any does: only the library in the wheel is used.
 const WHEEL_PYTHON: &str = "3.12";
 
@@ -62,21 +65,7 @@ pub fn rust_targets() -> Result<()> {
 
 /// QEMU for ARM system boards.
 pub fn qemu() -> Result<()> {
-    if works("qemu-system-arm", &["--version"])? {
-        return Ok(());
-    }
-    if works("apt-get", &["--version"])? {
-        let root = output(&mut command("id", &["-u"]))?.trim() == "0";
-        if !root && !works("sudo", &["-n", "true"])? {
-            bail!("QEMU is missing: type `sudo apt-get install qemu-system-arm`");
-        }
-        eprintln!("installing qemu-system-arm");
-        for step in [&["update", "-qq"][..], &["install", "-y", "-qq", "--no-install-recommends", "qemu-system-arm"]] {
-            let mut apt =
-                if root { command("apt-get", step) } else { command("sudo", &[&["-n", "apt-get"], step].concat()) };
-            run(apt.env("DEBIAN_FRONTEND", "noninteractive"))
-                .context("QEMU is missing: type `sudo apt-get update && sudo apt-get install qemu-system-arm`")?;
-        }
+    if works("qemu-system-arm", &["--version"])? || apt_get("QEMU", "qemu-system-arm")? {
         return Ok(());
     }
     let others = [
@@ -93,6 +82,59 @@ pub fn qemu() -> Result<()> {
     bail!("QEMU is missing: install a package that has the program `qemu-system-arm`");
 }
 
+/// A Vulkan driver; Mesa's computes on the processor where there is no graphics card.
+pub fn vulkan() -> Result<()> {
+    // Elsewhere the backend `wgpu` takes Metal or DirectX.
+    if !cfg!(target_os = "linux") || env::var_os("VK_DRIVER_FILES").is_some() {
+        return Ok(());
+    }
+    let drivers = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+    let found = drivers.iter().any(|directory| file_in(Path::new(directory), |name| name.ends_with(".json")).is_some());
+    if found || apt_get("a Vulkan driver", "mesa-vulkan-drivers")? {
+        return Ok(());
+    }
+    bail!("a Vulkan driver is missing: install Mesa's, on most systems the package `mesa-vulkan-drivers`");
+}
+
+/// Installs a package of Debian or its relatives; `false` on other systems.
+fn apt_get(what: &str, package: &str) -> Result<bool> {
+    if !works("apt-get", &["--version"])? {
+        return Ok(false);
+    }
+    let missing = format!("{what} is missing: type `sudo apt-get update && sudo apt-get install {package}`");
+    let root = output(&mut command("id", &["-u"]))?.trim() == "0";
+    ensure!(root || works("sudo", &["-n", "true"])?, missing);
+    eprintln!("installing {package}");
+    for step in [&["update", "-qq"][..], &["install", "-y", "-qq", "--no-install-recommends", package]] {
+        let mut apt =
+            if root { command("apt-get", step) } else { command("sudo", &[&["-n", "apt-get"], step].concat()) };
+        run(apt.env("DEBIAN_FRONTEND", "noninteractive")).context(missing.clone())?;
+    }
+    Ok(true)
+}
+
+/// The PyPI package `onnx`, whose checker says whether a file is valid; returns the directory for `PYTHONPATH`.
+pub fn onnx_checker() -> Result<PathBuf> {
+    let directory = target().join("onnx");
+    if directory.join("onnx").exists() {
+        return Ok(directory);
+    }
+    pip_is_there()?;
+    eprintln!("fetching onnx {ONNX}");
+    let (package, to) = (format!("onnx=={ONNX}"), directory.display().to_string());
+    let install = ["-m", "pip", "install", "-q", "--only-binary=:all:", "--target", &to, &package];
+    run(&mut command("python3", &install)).context("type `cargo xtask test --full` to try again")?;
+    Ok(directory)
+}
+
+fn pip_is_there() -> Result<()> {
+    ensure!(
+        works("python3", &["-m", "pip", "--version"])?,
+        "Python's pip is missing: type `sudo apt-get install python3-pip` (or your system's like)"
+    );
+    Ok(())
+}
+
 /// ONNX Runtime's library, out of its PyPI wheel; returns its path, the value for `ORT_DYLIB_PATH`.
 pub fn onnx_runtime() -> Result<PathBuf> {
     let directory = target().join("onnxruntime");
@@ -101,9 +143,7 @@ pub fn onnx_runtime() -> Result<PathBuf> {
     }
     let again = "type `cargo xtask setup` to try again, or set ORT_DYLIB_PATH to a libonnxruntime that you have";
     fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;
-    if !works("python3", &["-m", "pip", "--version"])? {
-        bail!("Python's pip is missing: type `sudo apt-get install python3-pip` (or your system's like)");
-    }
+    pip_is_there()?;
     eprintln!("fetching onnxruntime {ONNX_RUNTIME}");
     let package = format!("onnxruntime=={ONNX_RUNTIME}");
     let to = directory.to_str().context("the build directory's name is not UTF-8")?;

@@ -3,19 +3,39 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use clap::Args;
 
 use crate::bench::Bench;
 use crate::firmware::Firmware;
+use crate::models;
 use crate::setup;
-use crate::shell::{self, cargo, root, target};
+use crate::shell::{self, built, cargo, command, root, target};
 
-/// Runs every step and stops at the first that fails.
-///
+/// Options of `cargo xtask test`.
+#[derive(Args)]
+pub struct Test {
+    /// Also what takes longer to build or download: training through Vulkan, networks reimported by burn-onnx, ONNX's checker
+    #[arg(long)]
+    full: bool,
+}
+
+impl Test {
+    /// Runs every step and stops at the first that fails.
+    pub fn run(&self) -> Result<()> {
+        let start = Instant::now();
+        let mut steps = Steps::default();
+        usual(&mut steps)?;
+        if self.full {
+            full(&mut steps)?;
+        }
+        steps.summarize(start.elapsed());
+        Ok(())
+    }
+}
+
 /// Every step that needs large dependencies takes the whole workspace: with another selection of packages, cargo
 /// would build them again with other features.
-pub fn run() -> Result<()> {
-    let start = Instant::now();
-    let mut steps = Steps::default();
+fn usual(steps: &mut Steps) -> Result<()> {
     steps.step("set up", setup::all)?;
     steps.cargo("format", &["fmt", "--all", "--check"])?;
     steps.cargo("format, firmware", &["fmt", "--manifest-path", "firmware/Cargo.toml", "--check"])?;
@@ -40,10 +60,40 @@ pub fn run() -> Result<()> {
     steps.step("documentation", || {
         let document = ["doc", "--release", "--workspace", "--no-deps"];
         shell::run(cargo(&document).env("RUSTDOCFLAGS", "-D warnings"))
-    })?;
-    steps.summarize(start.elapsed());
-    Ok(())
+    })
 }
+
+/// The trainer with more of Burn, and other programs' judgement of its files.
+fn full(steps: &mut Steps) -> Result<()> {
+    let build = ["build", "--release", "--workspace", "--features", FULL, "--example", "reimport"];
+    steps.cargo("build the trainer in full", &build)?;
+    let reimported = target().join("reimported");
+    let (from, to) = (root().join("models").display().to_string(), reimported.display().to_string());
+    steps.step("burn-onnx reads the networks back", || shell::run(&mut built("examples/reimport", &[&from, &to])))?;
+    steps.step("a Vulkan device", setup::vulkan)?;
+    let tests = ["--test", "reimport", "--test", "several", "--test", "wgpu", "--", "--show-output"];
+    steps.step("reimported networks, wgpu, several devices", || {
+        let test = [&["test", "--release", "--workspace", "--features", FULL], &tests[..]].concat();
+        shell::run(cargo(&test).env("REIMPORTED", &reimported))
+    })?;
+    steps.step("ONNX's checker", || {
+        let files = models::files("model.onnx")?.into_iter().chain(models::files("model.qdq.onnx")?);
+        let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
+        let arguments: Vec<&str> = ["-c", CHECK].into_iter().chain(files.iter().map(String::as_str)).collect();
+        shell::run(command("python3", &arguments).env("PYTHONPATH", setup::onnx_checker()?))
+    })
+}
+
+/// Features of the trainer that the usual build leaves out, because they double it.
+const FULL: &str = "trainer/wgpu,trainer/reimport";
+
+/// Python: every file named is a valid ONNX model with consistent shapes.
+const CHECK: &str = "
+import sys, onnx
+for path in sys.argv[1:]:
+    onnx.checker.check_model(path, full_check=True)
+    print(path, 'is valid')
+";
 
 /// The steps so far, with their times.
 #[derive(Default)]

@@ -46,6 +46,21 @@ fn runtimes_agree_on_the_float_networks() {
     }
 }
 
+#[test]
+fn onnx_runtime_has_the_accuracy_that_burn_had() {
+    for tnet in shipped::all().unwrap_or_else(|error| panic!("{error:#}")) {
+        let card = std::fs::read(tnet.with_file_name("card.json")).expect("every model has a card");
+        let card: serde_json::Value = serde_json::from_slice(&card).expect("a card is JSON");
+        let burn = card["test_accuracy"].as_f64().expect("a card has an accuracy");
+        let theirs = logits(onnx_runtime, &tnet.with_file_name("model.onnx"), &TEST_IMAGES);
+        let right =
+            theirs.iter().zip(TEST_IMAGES.labels()).filter(|(logits, label)| class(logits) == usize::from(**label));
+        let right = right.count();
+        println!("{}: {right} images right in ONNX Runtime, accuracy {burn} in Burn", card["network"]);
+        assert_eq!(right as f64 / TEST_IMAGES.len() as f64, burn, "{}", card["network"]);
+    }
+}
+
 /// The same digit wherever the core's two best logits differ by more than one step.
 fn same_digit(case: &Case, runtime_name: &str, runtime: Runtime) {
     let model = case.model();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use trainer::backend::Backend;
 use trainer::data::Data;
-use trainer::report::Report;
+use trainer::progress::Progress;
 use trainer::spec::{self, NetworkSpec};
 use trainer::train::{Options, Outcome, train};
 
@@ -31,7 +31,7 @@ pub fn small() -> NetworkSpec {
 }
 
 pub fn options(out: &Path, resume: bool) -> Options {
-    Options { seed: 5, backend: Backend::Flex, out: out.to_path_buf(), resume }
+    Options { seed: 5, backend: Backend::Flex, devices: Vec::new(), out: out.to_path_buf(), resume }
 }
 
 /// Trains until `steps` steps are done.
@@ -41,5 +41,5 @@ pub fn run(spec: &NetworkSpec, data: &Data, options: &Options, steps: usize) -> 
         left.set(left.get().saturating_sub(1));
         left.get() == 0
     };
-    train(spec, data, options, &Report::Quiet, &stop).unwrap()
+    train(spec, data, options, &Progress::Quiet, &stop).unwrap()
 }
