@@ -166,6 +166,11 @@ fn parse(line: &str, layers: &[&str]) -> Result<Row> {
     })
 }
 
+/// The rows of one network with one activation.
+pub fn of<'a>(rows: &'a [Row], network: &str, activation: Activation) -> Vec<&'a Row> {
+    rows.iter().filter(|row| row.network == network && row.activation == activation).collect()
+}
+
 /// The middle of `values`; NaN where there are none.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);

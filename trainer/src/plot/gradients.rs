@@ -4,7 +4,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::{FONT, Fault, Picture};
-use crate::gradients::{NETWORKS, Row, median};
+use crate::gradients::{NETWORKS, Row, median, of};
 use crate::spec::{self, Activation};
 
 /// A row of panels for each activation, a panel for each network: norm of the gradient by step, a line for each layer,
@@ -42,7 +42,8 @@ impl Picture for GradientNorms<'_> {
                 .margin(8)
                 .x_label_area_size(34)
                 .y_label_area_size(62)
-                .build_cartesian_2d(1.0..steps.max(2) as f64, (low..high).log_scale())?;
+                // The labels stand to the right of the lines.
+                .build_cartesian_2d(1.0..1.3 * steps.max(2) as f64, (low..high).log_scale())?;
             chart
                 .configure_mesh()
                 .x_desc("step")
@@ -74,8 +75,7 @@ impl Picture for GradientNorms<'_> {
 
 impl GradientNorms<'_> {
     fn lines(&self, network: &str, activation: Activation) -> Vec<Line> {
-        let rows: Vec<&Row> =
-            self.rows.iter().filter(|row| row.network == network && row.activation == activation).collect();
+        let rows = of(self.rows, network, activation);
         let layers = rows.first().map_or(&[][..], |row| &row.norms[..]);
         let steps = rows.iter().map(|row| row.step).max().unwrap_or(0);
         let point = |layer: usize, step: usize| {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Entry;
 use super::markdown::{markdown, percent};
 use crate::card::Card;
-use crate::gradients::{NETWORKS, Row, median};
+use crate::gradients::{NETWORKS, Row, median, of};
 use crate::spec::{Activation, written};
 
 /// An answer that ignores the image: the share of the commonest digit, 1, among the test images.
@@ -75,14 +75,12 @@ pub fn gradients(rows: &[Row]) -> String {
     let mut cells = Vec::new();
     for network in NETWORKS {
         for activation in [Activation::Relu, Activation::Sigmoid] {
-            let seen: Vec<&Row> =
-                rows.iter().filter(|row| row.network == network && row.activation == activation).collect();
-            let Measured { first, last, ratio, loss } = Measured::of(&seen, steps);
+            let Measured { first, last, ratio, loss } = Measured::of(&of(rows, network, activation), steps);
             cells.push(vec![
                 network.trim_end_matches("_sigmoid").to_string(),
                 written(&activation),
-                format!("{first:.1e}"),
-                format!("{last:.1e}"),
+                format!("{first:.4}"),
+                format!("{last:.4}"),
                 format!("{ratio:.3}"),
                 format!("{loss:.3}"),
             ]);
@@ -126,16 +124,10 @@ fn convolutions(row: &Row) -> Option<(f64, f64)> {
 /// Whether the measurement bears the explanation out: the first layer's share falls with depth, and with sigmoid further
 /// than with ReLU.
 fn verdict(rows: &[Row], steps: usize) -> String {
-    let ratios = |activation: Activation| {
-        NETWORKS.map(|network| {
-            let rows: Vec<&Row> =
-                rows.iter().filter(|row| row.network == network && row.activation == activation).collect();
-            Measured::of(&rows, steps).ratio
-        })
-    };
+    let ratios = |activation| NETWORKS.map(|network| Measured::of(&of(rows, network, activation), steps).ratio);
     let (relu, sigmoid) = (ratios(Activation::Relu), ratios(Activation::Sigmoid));
     let vanish = |ratios: [f64; 3]| ratios[0] > ratios[1] && ratios[1] > ratios[2] && ratios[2] < 0.1;
-    let list = |ratios: [f64; 3]| ratios.map(|ratio| format!("{ratio:.2}")).join(", ");
+    let list = |ratios: [f64; 3]| ratios.map(|ratio| format!("{ratio:.3}")).join(", ");
     let measured = format!(
         "From 3 to 5 to 7 convolutions the first one's gradient is {} of the last one's with ReLU and {} with sigmoid.",
         list(relu),
@@ -145,9 +137,37 @@ fn verdict(rows: &[Row], steps: usize) -> String {
         (true, false) => "It vanishes with depth with sigmoid and not with ReLU: the explanation holds here.",
         (true, true) => "It vanishes with depth with both, so that alone does not tell the two apart.",
         (false, _) => {
-            "It does not vanish with sigmoid (that would be a share that falls with depth to below 0.1): batch normalization \
-             before every activation rescales it, and what keeps the deep sigmoid networks from learning must be something else."
+            "With sigmoid it does not vanish (that would be a share that falls with depth to below 0.1): the explanation does not \
+             hold here."
         }
     };
     format!("{measured} {conclusion}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every network with both activations: the first convolution's gradient is `ratio(depth)` of the last one's with sigmoid.
+    fn report(ratio: fn(usize) -> f64) -> String {
+        let row = |(index, network): (usize, &str), activation| {
+            let first = if activation == Activation::Sigmoid { ratio(3 + 2 * index) } else { 0.9 };
+            let norms = [("conv 1", first), ("conv 2", 0.5), ("conv 3", 1.0), ("dense", 7.0)];
+            let norms = norms.map(|(layer, norm)| (layer.to_string(), norm)).to_vec();
+            Row { network: network.to_string(), activation, seed: 1, step: 1, loss: 2.0, norms }
+        };
+        let networks = || NETWORKS.into_iter().enumerate();
+        let both = [Activation::Relu, Activation::Sigmoid];
+        gradients(&both.into_iter().flat_map(|a| networks().map(move |n| row(n, a))).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_verdict_follows_the_measurement() {
+        let vanishing = report(|depth| 0.5f64.powi(depth as i32));
+        assert!(
+            vanishing.contains("0.125, 0.031, 0.008 with sigmoid") && vanishing.contains("the explanation holds here")
+        );
+        let steady = report(|_| 0.8);
+        assert!(steady.contains("0.800, 0.800, 0.800 with sigmoid") && steady.contains("does not hold here"));
+    }
 }
