@@ -3,7 +3,7 @@
 use super::Unit;
 use super::arch::words;
 use super::portable::Portable;
-use super::winograd::{Finish, MAX_COLUMNS, MAX_ROWS, Steps, Sums, Tiles};
+use super::winograd::{Finish, MAX_COLUMNS, MAX_ROWS, Products, Steps, Sums, Tiles};
 use crate::winograd::{self, Combine, POINTS, TILE, first_channel};
 
 const LOW: u32 = 0x0000_ffff;
@@ -19,33 +19,12 @@ impl Steps for Portable {
         }
     }
 
-    fn multiply(inputs: &[u32], weights: &[u8], quads: usize, _wanted: Tiles, sums: &mut [Sums]) {
-        let inputs = words::halves(inputs);
-        match words::aligned_halves(weights) {
-            Some(weights) => products(inputs, weights, i32::from, quads, sums),
-            None => products(inputs, weights.as_chunks().0, |bytes| i16::from_le_bytes(bytes).into(), quads, sums),
-        }
-    }
-
-    fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], finish: Finish, results: &mut [i32]) {
-        let channels = results.chunks_exact_mut(finish.words()).zip(bias.as_chunks::<4>().0);
-        for (channel, (results, &bias)) in channels.enumerate() {
-            let bias = i32::from_le_bytes(bias);
-            for (tile, results) in results.chunks_exact_mut(finish.words() / 2).enumerate() {
-                let [upper, lower] = tile_of(sums, channel * 2 + tile);
-                let upper_largest = upper[0].max(upper[1]);
-                match finish {
-                    Finish::Outputs => {
-                        for (result, sum) in results.iter_mut().zip([upper, lower].as_flattened()) {
-                            *result = (sum >> 2).wrapping_add(bias);
-                        }
-                    }
-                    Finish::UpperLargest => results[0] = (upper_largest >> 2).wrapping_add(bias),
-                    Finish::Largest => {
-                        results[0] = (upper_largest.max(lower[0]).max(lower[1]) >> 2).wrapping_add(bias);
-                    }
-                }
-            }
+    fn multiply<const P: usize>(products: &Products<'_>, sums: &mut [[Sums; P]; P], results: &mut [i32]) {
+        let channels = results.chunks_mut(2 * products.finish.words()).zip(products.bias.chunks(2 * size_of::<i32>()));
+        for (weights, (results, bias)) in products.weights.chunks(products.pair_len.max(1)).zip(channels) {
+            let Some(rows) = sums.get_mut(products.rows.clone()) else { return };
+            multiply(products.inputs, weights, products.quads, rows.as_flattened_mut());
+            finish(sums, bias, products, results);
         }
     }
 
@@ -55,6 +34,15 @@ impl Steps for Portable {
 
     fn activate(unit: &Unit<'_>, _high_words: bool, results: &[i32], step: usize, output: &mut [u8]) {
         unit.activate_all(results.iter().step_by(step).copied(), output);
+    }
+}
+
+/// The sums of all points of two output channels.
+fn multiply(inputs: &[u32], weights: &[u8], quads: usize, sums: &mut [Sums]) {
+    let inputs = words::halves(inputs);
+    match words::aligned_halves(weights) {
+        Some(weights) => products(inputs, weights, i32::from, quads, sums),
+        None => products(inputs, weights.as_chunks().0, |bytes| i16::from_le_bytes(bytes).into(), quads, sums),
     }
 }
 
@@ -98,6 +86,31 @@ fn transform_row<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: u
             for (tile, target) in tiles.iter_mut().enumerate() {
                 let [first, second] = point.inputs.map(|column| patch[column + tile * TILE]);
                 *target = [0, 1].map(|half| combined(point.combine, first[half], second[half]));
+            }
+        }
+    }
+}
+
+/// Transforms the sums of one or two output channels back and adds their biases.
+fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], products: &Products<'_>, results: &mut [i32]) {
+    let Products { finish, wanted, .. } = *products;
+    let unwanted = if wanted == Tiles::Both { 0 } else { 1 };
+    let channels = results.chunks_exact_mut(finish.words()).zip(bias.as_chunks::<4>().0);
+    for (channel, (results, &bias)) in channels.enumerate() {
+        let bias = i32::from_le_bytes(bias);
+        for (tile, results) in results.chunks_exact_mut(finish.words() / 2).enumerate().skip(unwanted) {
+            let [upper, lower] = tile_of(sums, channel * 2 + tile);
+            let upper_largest = upper[0].max(upper[1]);
+            match finish {
+                Finish::Outputs => {
+                    for (result, sum) in results.iter_mut().zip([upper, lower].as_flattened()) {
+                        *result = (sum >> 2).wrapping_add(bias);
+                    }
+                }
+                Finish::UpperLargest => results[0] = (upper_largest >> 2).wrapping_add(bias),
+                Finish::Largest => {
+                    results[0] = (upper_largest.max(lower[0]).max(lower[1]) >> 2).wrapping_add(bias);
+                }
             }
         }
     }

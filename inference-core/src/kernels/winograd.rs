@@ -28,23 +28,39 @@ pub trait Steps {
     /// [`first_channel`](crate::winograd::first_channel). `scratch`: [`scratch_words`].
     fn transform<const P: usize>(rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]);
 
-    /// Multiplies transformed inputs with the weights of two output channels. The sums of a tile that is
-    /// not wanted may be anything.
+    /// Multiplies transformed inputs with the weights, one pair of output channels after the other, transforms
+    /// the sums back and adds the biases.
     ///
-    /// `inputs`: `[points][quads][2 tiles]` times two words; `weights`:
-    /// `[points][quads][2 output channels][4]` times two bytes; `sums`: one a point.
-    fn multiply(inputs: &[u32], weights: &[u8], quads: usize, wanted: Tiles, sums: &mut [Sums]);
-
-    /// Transforms the sums of one or two output channels back and adds their biases.
-    ///
-    /// `bias`: a little-endian `i32` a channel; `results`: [`Finish::words`] a channel.
-    fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], finish: Finish, results: &mut [i32]);
+    /// `sums`: those of the rows of points in [`Products::rows`] are written, the others read; `results`:
+    /// [`Finish::words`] a channel. What belongs to a tile that is not wanted may be anything.
+    fn multiply<const P: usize>(products: &Products<'_>, sums: &mut [[Sums; P]; P], results: &mut [i32]);
 
     /// Whether [`Steps::activate`] may take its shorter way for this layer.
     fn takes_high_words(unit: &Unit<'_>) -> bool;
 
     /// Activates a pixel: every `step`th result for the next channel.
     fn activate(unit: &Unit<'_>, high_words: bool, results: &[i32], step: usize, output: &mut [u8]);
+}
+
+/// What [`Steps::multiply`] multiplies, and with what.
+#[derive(Clone, Debug)]
+pub struct Products<'a> {
+    /// The rows of points that are multiplied.
+    pub rows: Range<usize>,
+    /// Of these rows: `[points][quads][2 tiles]` times two words.
+    pub inputs: &'a [u32],
+    /// `[points][quads][2 output channels][4]` times two bytes, from the first of these rows on.
+    pub weights: &'a [u8],
+    /// Bytes from the weights of a pair of output channels to those of the next.
+    pub pair_len: usize,
+    /// Groups of four input channels.
+    pub quads: usize,
+    /// A little-endian `i32` an output channel.
+    pub bias: &'a [u8],
+    /// What is wanted.
+    pub wanted: Tiles,
+    /// What becomes of it.
+    pub finish: Finish,
 }
 
 /// The tiles of a pair whose outputs are wanted.
@@ -177,15 +193,18 @@ fn step<S: Steps, const P: usize>(
                 *sums = [[0; 4]; P];
             }
         }
-        let inputs = inputs.get(rows.start * row_words..rows.end * row_words)?;
         let tail = done - left;
-        let wanted = if tail < TILE { Tiles::Both } else { Tiles::Second };
-        let channels = results.chunks_mut(2 * finish.words()).zip(unit.parameters.bias.chunks(2 * size_of::<i32>()));
-        for (weights, (results, bias)) in unit.parameters.weights.chunks_exact(pair_len).zip(channels) {
-            let weights = weights.get(rows.start * row_words * size_of::<u32>()..)?;
-            S::multiply(inputs, weights, quads(layer), wanted, sums.get_mut(rows.clone())?.as_flattened_mut());
-            S::finish(sums, bias, finish, results);
-        }
+        let products = Products {
+            rows: rows.clone(),
+            inputs: inputs.get(rows.start * row_words..rows.end * row_words)?,
+            weights: unit.parameters.weights.get(rows.start * row_words * size_of::<u32>()..)?,
+            pair_len,
+            quads: quads(layer),
+            bias: unit.parameters.bias,
+            wanted: if tail < TILE { Tiles::Both } else { Tiles::Second },
+            finish,
+        };
+        S::multiply(&products, sums, results);
         let block = Block { left, tail, high_words };
         match (aligned, layer.pool == Pool::NONE) {
             (true, _) => block.write_windows::<S>(unit, results, 2, outputs[0]),

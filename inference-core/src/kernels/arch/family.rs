@@ -1,13 +1,13 @@
 //! What the families in assembly do each their own way; around their loops they share everything.
 
 use super::super::portable::Portable;
-use super::super::winograd::{self, Finish, MAX_ROWS, Steps, Sums, Tiles};
+use super::super::winograd::{self, MAX_ROWS, Products, Steps, Sums};
 use super::super::{InputRows, Kernels, Unit};
 use super::dense::{self, DenseArguments};
 use super::direct::{self, BlockArguments};
 use super::patch::Arguments;
 use super::points::{self, SumsRange};
-use super::{requantize, tiles, transform};
+use super::{requantize, transform};
 
 /// See [`Family::BLOCK`].
 pub type BlockLoop = unsafe extern "C" fn(arguments: *const BlockArguments);
@@ -90,12 +90,8 @@ impl<F: Family> Steps for F {
         transform::transform::<P>(rows, channels, inputs, scratch);
     }
 
-    fn multiply(inputs: &[u32], weights: &[u8], quads: usize, wanted: Tiles, sums: &mut [Sums]) {
-        points::multiply::<F>(inputs, weights, quads, wanted, sums);
-    }
-
-    fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], finish: Finish, results: &mut [i32]) {
-        tiles::finish(sums, bias, finish, results);
+    fn multiply<const P: usize>(products: &Products<'_>, sums: &mut [[Sums; P]; P], results: &mut [i32]) {
+        points::multiply::<F, P>(products, sums, results);
     }
 
     fn takes_high_words(unit: &Unit<'_>) -> bool {

@@ -132,7 +132,9 @@ global_asm!(
     thumbnet_tiles 10",
 );
 
-/// See [`Steps::finish`](super::super::winograd::Steps::finish).
+/// Transforms the sums of one or two output channels back and adds their biases.
+///
+/// `bias`: a little-endian `i32` a channel; `results`: [`Finish::words`] a channel.
 pub fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], finish: Finish, results: &mut [i32]) {
     let channels = bias.len() / 4;
     if !(1..=2).contains(&channels) || results.len() != channels * finish.words() {
