@@ -21,7 +21,7 @@ pub fn choose(network: &QuantizedNetwork, layers: &mut [Layer], optimize: Optimi
 }
 
 /// Whether Winograd takes fewer instructions, by what both take on a core with the DSP extension.
-fn pays(layer: &Layer) -> bool {
+pub(crate) fn pays(layer: &Layer) -> bool {
     let points = winograd::points(layer.window.kernel_height).pow(2);
     let quads = winograd::quads(layer);
     let outputs = usize::from(layer.output.channels);

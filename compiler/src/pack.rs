@@ -13,7 +13,7 @@ use crate::{algorithm, plan};
 pub fn pack(network: &QuantizedNetwork, name: &str, optimize: Optimize) -> Result<Vec<u8>, CompileError> {
     let mut layers: Vec<Layer> = network.layers.iter().map(QuantizedLayer::record).collect();
     algorithm::choose(network, &mut layers, optimize);
-    let arena = plan::plan(&mut layers, optimize);
+    let arena_len = plan::plan(&mut layers, optimize);
     let mut file = vec![0; HEADER_LEN + layers.len() * LAYER_LEN];
     let mut table_offset = None;
     for (record, layer) in layers.iter_mut().zip(&network.layers) {
@@ -41,11 +41,10 @@ pub fn pack(network: &QuantizedNetwork, name: &str, optimize: Optimize) -> Resul
         layer_count: layers.len() as u16,
         file_len: offset(file.len())?,
         crc: 0,
-        arena_len: arena.len,
+        arena_len,
         input: network.input,
         classes: network.layers.last().map_or(0, |layer| layer.output.channels),
         logit_scale: network.logit_scale(),
-        workspace_len: arena.workspace_len,
         name: name_field(name)?,
     };
     for (slot, record) in file[HEADER_LEN..].chunks_exact_mut(LAYER_LEN).zip(&layers) {

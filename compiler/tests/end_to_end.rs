@@ -93,15 +93,14 @@ fn a_dead_channel_and_a_dead_layer_compile() {
 }
 
 #[test]
-fn ram_leaves_the_workspace_out_and_changes_no_answer() {
+fn ram_takes_less_memory_and_changes_no_answer() {
     let bytes = common::small_network().bytes();
     let training = images(600, 12, 12, 11);
     let speed = compile(&bytes, &training, &options()).unwrap();
     let ram = compile(&bytes, &training, &Options { optimize: Optimize::Ram, ..options() }).unwrap();
     assert_eq!(speed.quantized, ram.quantized);
     let (speed, ram) = (Model::parse(&speed.tnet).unwrap(), Model::parse(&ram.tnet).unwrap());
-    assert_eq!(ram.workspace_len(), 0);
-    assert_eq!(ram.arena_len() + speed.workspace_len(), speed.arena_len());
+    assert!(ram.arena_len() < speed.arena_len());
     let images = images(20, 12, 12, 5);
     for index in 0..images.len() {
         assert_eq!(speed.answer(images.image(index)), ram.answer(images.image(index)));

@@ -1,24 +1,37 @@
 //! Random networks as model files: shapes, windows, pools, clamps and tables of every kind.
 
 use inference_core::format::{
-    ALIGNMENT, Activation, HEADER_LEN, Header, LAYER_LEN, Layer, MAX_WINDOW_ROWS, NAME_LEN, Op, Pool, Shape, TABLE_LEN,
-    VERSION, Window, checksum,
+    ALIGNMENT, Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, MAX_WINDOW_ROWS, NAME_LEN, Op, Pool, Shape,
+    TABLE_LEN, VERSION, Window, checksum,
 };
+
+use compiler::{Optimize, plan};
+use inference_core::winograd;
 
 use crate::rng::Rng;
 
 /// Most layers before the last one.
 const DEPTH: usize = 4;
 
-/// A model file with random layers; the same seed gives the same bytes.
+/// A model file with random layers; the same seed gives the same bytes. Nothing in its memory overlaps, and some rings
+/// are larger than they must be.
 pub fn model(seed: u64) -> Vec<u8> {
+    build(seed, None)
+}
+
+/// The same network with the compiler's plan of the memory, and for speed by Winograd where that is possible.
+pub fn planned(seed: u64, optimize: Optimize) -> Vec<u8> {
+    build(seed, Some(optimize))
+}
+
+fn build(seed: u64, optimize: Option<Optimize>) -> Vec<u8> {
     let mut rng = Rng::new(seed);
     let input =
         Shape { height: rng.size(1..=14) as u16, width: rng.size(1..=14) as u16, channels: rng.pick(&[1, 1, 2, 3, 5]) };
     let mut shape = input;
     let mut zero_point = if rng.one_in(2) { 0 } else { rng.bits() as u8 };
     let hidden = rng.size(0..=DEPTH);
-    let mut file = File::new(hidden + 1, rng.pick(&[0, 512, 16384]));
+    let mut file = File::new(hidden + 1, rng.pick(&[0, 512, 16384]), optimize);
     for _ in 0..hidden {
         let layer = file.hidden(&mut rng, shape, zero_point);
         (shape, zero_point) = (layer.output, layer.output_zero_point);
@@ -34,14 +47,15 @@ struct File {
     /// The file so far: sections behind room for the header and the records.
     bytes: Vec<u8>,
     arena_len: u32,
+    /// What kernels may use; with too little they must give the same results.
     workspace_len: u32,
+    optimize: Option<Optimize>,
 }
 
 impl File {
-    /// `workspace_len`: what kernels may use; with too little they must give the same results.
-    fn new(layers: usize, workspace_len: u32) -> Self {
+    fn new(layers: usize, workspace_len: u32, optimize: Option<Optimize>) -> Self {
         let bytes = vec![0; HEADER_LEN + layers * LAYER_LEN];
-        Self { layers: Vec::new(), bytes, arena_len: workspace_len, workspace_len }
+        Self { layers: Vec::new(), bytes, arena_len: 0, workspace_len, optimize }
     }
 
     /// Adds a layer that is not the last one.
@@ -76,8 +90,13 @@ impl File {
 
     /// Gives a layer its parameters and its memory.
     fn add(&mut self, rng: &mut Rng, mut layer: Layer) -> Layer {
-        let weights = weights(rng, layer.weight_count() as usize);
+        let mut weights = weights(rng, layer.weight_count() as usize);
         let bias = biases(rng, &layer);
+        if self.optimize == Some(Optimize::Speed) && winograd::is_eligible(&layer) {
+            layer.algorithm = Algorithm::Winograd;
+            let direct: Vec<i8> = weights.iter().map(|&weight| weight as i8).collect();
+            weights = winograd::stored_weights(&layer, &direct).flat_map(i16::to_le_bytes).collect();
+        }
         (layer.weights_len, layer.weights_offset) = (weights.len() as u32, self.section(&weights));
         layer.bias_offset = self.section(&little_endian(&bias));
         if layer.activation != Activation::Logits {
@@ -90,7 +109,7 @@ impl File {
         }
         layer.ring_rows = rng.size(layer.min_ring_rows(1)..=usize::from(layer.input.height)) as u16;
         layer.ring_offset = self.memory(layer.ring_len() as u32);
-        layer.scratch_len = layer.min_scratch_len() as u32;
+        layer.scratch_len = if layer.accumulates() { layer.min_scratch_len() as u32 } else { self.workspace_len };
         layer.scratch_offset = self.memory(layer.scratch_len);
         self.layers.push(layer);
         layer
@@ -111,6 +130,9 @@ impl File {
     }
 
     fn finish(mut self, input: Shape, classes: u16) -> Vec<u8> {
+        if let Some(optimize) = self.optimize {
+            self.arena_len = plan::plan(&mut self.layers, optimize);
+        }
         let mut name = [0; NAME_LEN];
         name[..6].copy_from_slice(b"random");
         let mut header = Header {
@@ -122,7 +144,6 @@ impl File {
             input,
             classes,
             logit_scale: 1.0,
-            workspace_len: self.workspace_len,
             name,
         };
         let records: Vec<u8> = self.layers.iter().flat_map(Layer::encode).collect();

@@ -1,37 +1,26 @@
 //! The row engine: as soon as a layer can make an output row, it writes it into the next layer's ring.
 //!
-//! The deepest layer that can work always goes first. That, and rings of at least
-//! [`Layer::min_ring_rows`] rows, means that a row is never overwritten while it is needed.
+//! Which layer works is up to the [`schedule`](crate::schedule), and that no row is overwritten while it is
+//! needed, to the plan of the memory that parsing has checked.
 
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use crate::format::{Activation, Algorithm, Layer, MAX_LAYERS, Op};
+use crate::arena;
+use crate::format::{Algorithm, Op};
 use crate::kernels::{self, InputRows, Kernels, Selected, Unit};
 use crate::model::Model;
+use crate::schedule::{RowWindow, Schedule};
 
 /// A model and its memory, ready to classify. `K`: the kernels that it runs.
 #[derive(Debug)]
 pub struct Network<'m, 'a, K = Selected> {
     model: Model<'m>,
     arena: &'a mut [u8],
-    progress: [Progress; MAX_LAYERS],
+    schedule: Schedule,
     kernels: PhantomData<K>,
 }
-
-/// How far a layer has come with the current image.
-#[derive(Clone, Copy, Debug, Default)]
-struct Progress {
-    /// Input rows that have arrived.
-    received: u16,
-    /// Input rows that must have arrived before the layer can work again: for a layer that accumulates, one more
-    /// than it has added; [`NEVER`] when all its rows are made.
-    needed: u16,
-}
-
-/// More rows than any map has.
-const NEVER: u16 = u16::MAX;
 
 /// What [`Network::step`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,10 +116,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         if kernels::uses(model) & !K::USES != 0 {
             return Err(NetworkError::KernelMissing);
         }
-        let progress = [Progress::default(); MAX_LAYERS];
-        let mut network = Self { model: *model, arena, progress, kernels: PhantomData };
-        network.reset();
-        Ok(network)
+        Ok(Self { model: *model, arena, schedule: Schedule::new(model), kernels: PhantomData })
     }
 
     /// The model that this network runs.
@@ -140,10 +126,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
 
     /// Forgets the current image.
     pub fn reset(&mut self) {
-        for (progress, layer) in self.progress.iter_mut().zip(self.model.layers()) {
-            let needed = if layer.accumulates() { 1 } else { RowWindow::of(&layer, 0).rows_needed };
-            *progress = Progress { received: 0, needed };
-        }
+        self.schedule.restart(&self.model);
     }
 
     /// Classifies a whole image: `height * width * channels` bytes, row by row, channel fastest.
@@ -175,15 +158,14 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         if let Some(pixels) = self.arena.get_mut(pixels) {
             pixels.iter_mut().zip(row).for_each(|(byte, &pixel)| *byte = pixel);
         }
-        self.count_received(0, 1);
+        self.schedule.arrive(0, 1);
         Ok(())
     }
 
     /// Computes one row of the deepest layer that can work.
     #[inline(never)]
     pub fn step(&mut self) -> Step {
-        let layers = self.progress.get(..self.model.layer_count()).unwrap_or(&[]);
-        match layers.iter().rposition(|layer| layer.received >= layer.needed) {
+        match self.schedule.ready(self.model.layer_count()) {
             Some(layer) => {
                 self.work(layer);
                 Step::Worked { layer }
@@ -202,22 +184,12 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         }
         while let Step::Worked { .. } = self.step() {}
         let last = self.model.layer_count().saturating_sub(1);
-        let scratch = self.model.layer(last).map_or(0..0, |layer| scratch(&layer));
+        let scratch = self.model.layer(last).map_or(0..0, |layer| arena::scratch(&layer));
         Ok(Prediction { logits: Logits(self.arena.get(scratch).unwrap_or(&[]).as_chunks().0) })
     }
 
     fn missing_rows(&self) -> u16 {
-        self.model.input().height.saturating_sub(self.received(0))
-    }
-
-    fn received(&self, index: usize) -> u16 {
-        self.progress.get(index).map_or(0, |progress| progress.received)
-    }
-
-    fn count_received(&mut self, index: usize, rows: u16) {
-        if let Some(progress) = self.progress.get_mut(index) {
-            progress.received += rows;
-        }
+        self.model.input().height.saturating_sub(self.schedule.received(0))
     }
 
     /// One step of a layer that can work.
@@ -225,26 +197,44 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         // By reference: a record is not copied on the stack.
         let Some(layer) = &self.model.layer(index) else { return };
         let unit = Unit { layer, parameters: self.model.parameters(layer) };
-        let needed = if layer.accumulates() { self.accumulate_row(index, &unit) } else { self.slide_row(index, &unit) };
-        if let Some(progress) = self.progress.get_mut(index) {
-            progress.needed = needed;
-        }
+        let rows = if layer.accumulates() {
+            let rows = self.schedule.output_rows(index, layer);
+            self.accumulate_row(index, &unit);
+            if rows > 0 {
+                self.emit(index, &unit);
+            }
+            rows
+        } else {
+            self.slide_row(index, &unit)
+        };
+        self.schedule.advance(index, layer, rows);
     }
 
-    /// One step of a layer that slides a window over its input: one output row, or two. Returns the
-    /// input rows that the next step needs.
+    /// One step of a layer that slides a window over its input; returns how many output rows it makes.
     fn slide_row(&mut self, index: usize, unit: &Unit<'_>) -> u16 {
         let layer = unit.layer;
-        let done = self.received(index + 1);
-        let window = RowWindow::of(layer, done);
+        let window = RowWindow::of(layer, self.schedule.received(index + 1));
         let first = self.open_row(index + 1, 0);
         let second = if window.output_rows == 2 { self.open_row(index + 1, 1) } else { 0..0 };
-        let ring = layer.ring_offset as usize..layer.ring_offset as usize + layer.ring_len();
-        // Parsing has checked that rings and workspace do not overlap, and that a ring has room for
-        // the rows of a step.
-        let workspace = 0..self.model.workspace_len();
-        if let Ok([ring, first, second, workspace]) = self.arena.get_disjoint_mut([ring, first, second, workspace]) {
-            let input = window.rows(layer, ring);
+        let inside = window.first.max(0) as u16..window.end;
+        let split = usize::from(layer.ring_rows).saturating_sub(arena::slot(layer, inside.start));
+        let [until_end, from_start] = arena::rows(layer, inside);
+        // Where the window fills the ring, its first row shares padding with its last one: both parts are one.
+        let is_full = until_end.start < from_start.end;
+        let (turn, start_len) = (until_end.start.wrapping_sub(from_start.start), from_start.len());
+        let [ring, rest] = if is_full { [from_start.start..until_end.end, 0..0] } else { [until_end, from_start] };
+        let ranges = [ring, rest, first, second, arena::scratch(layer)];
+        // Parsing has checked that these are disjoint.
+        if let Ok([ring, rest, first, second, workspace]) = self.arena.get_disjoint_mut(ranges) {
+            let parts = if is_full { [ring.get(turn..), ring.get(..start_len)] } else { [Some(&*ring), Some(&*rest)] };
+            let input = InputRows {
+                parts: parts.map(|part| part.unwrap_or(&[])),
+                above: window.first.min(0).unsigned_abs() as usize,
+                split,
+                pitch: layer.ring_pitch(),
+                row_len: layer.padded_row_len(),
+                conv_rows: window.conv_rows,
+            };
             match (layer.op, layer.algorithm, layer.window.kernel_height) {
                 (_, Algorithm::Winograd, 3) => K::winograd_rows::<4>(unit, &input, workspace, [first, second]),
                 (_, Algorithm::Winograd, 5) => K::winograd_rows::<7>(unit, &input, workspace, [first, second]),
@@ -256,43 +246,35 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
                 _ => K::conv_row(unit, &input, workspace, first),
             }
         }
-        self.count_received(index + 1, window.output_rows);
-        let done = done + window.output_rows;
-        if done < layer.output.height { RowWindow::of(layer, done).rows_needed } else { NEVER }
+        window.output_rows
     }
 
-    /// Adds one input row to a layer that accumulates; after the last one, makes its only output.
-    /// Returns the input rows that the next step needs.
-    fn accumulate_row(&mut self, index: usize, unit: &Unit<'_>) -> u16 {
+    /// Adds one input row to a layer that accumulates.
+    fn accumulate_row(&mut self, index: usize, unit: &Unit<'_>) {
         let layer = unit.layer;
-        let needed = self.progress.get(index).map_or(1, |progress| progress.needed);
-        let done = needed.saturating_sub(1);
-        if let Ok([row, scratch]) = self.arena.get_disjoint_mut([ring_row(layer, done), scratch(layer)]) {
+        let added = self.schedule.added(index);
+        let [row, _] = arena::rows(layer, added..added + 1);
+        if let Ok([row, scratch]) = self.arena.get_disjoint_mut([row, arena::scratch(layer)]) {
             let accumulators = scratch.as_chunks_mut::<4>().0;
-            if done == 0 {
+            if added == 0 {
                 for (accumulator, bias) in accumulators.iter_mut().zip(unit.parameters.bias.as_chunks::<4>().0) {
                     *accumulator = *bias;
                 }
             }
             match layer.op {
                 Op::GlobalAveragePool => K::average_row(unit, row, accumulators),
-                _ => K::dense_row(unit, usize::from(done), row, accumulators),
+                _ => K::dense_row(unit, usize::from(added), row, accumulators),
             }
         }
-        if needed == layer.input.height && layer.activation != Activation::Logits {
-            self.emit(index, unit);
-        }
-        needed + 1
     }
 
-    /// Writes the activated accumulators into the next layer's ring.
+    /// Makes the only output of a layer that accumulates, once all rows are added.
     fn emit(&mut self, index: usize, unit: &Unit<'_>) {
         let output = self.open_row(index + 1, 0);
-        if let Ok([accumulators, output]) = self.arena.get_disjoint_mut([scratch(unit.layer), output]) {
+        if let Ok([accumulators, output]) = self.arena.get_disjoint_mut([arena::scratch(unit.layer), output]) {
             let accumulators = accumulators.as_chunks::<4>().0;
             unit.activate_all(accumulators.iter().map(|&acc| i32::from_le_bytes(acc)), output);
         }
-        self.count_received(index + 1, 1);
     }
 
     /// Fills the padding of the input row that comes `ahead` rows after the next one of a layer, and returns the
@@ -300,7 +282,8 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     #[inline(never)]
     fn open_row(&mut self, index: usize, ahead: u16) -> Range<usize> {
         let Some(layer) = &self.model.layer(index) else { return 0..0 };
-        let row = ring_row(layer, self.received(index) + ahead);
+        let row = self.schedule.received(index) + ahead;
+        let [row, _] = arena::rows(layer, row..row + 1);
         let channels = usize::from(layer.input.channels);
         let start = row.start + usize::from(layer.window.pad_left) * channels;
         let end = start + usize::from(layer.input.width) * channels;
@@ -311,63 +294,6 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         }
         start..end
     }
-}
-
-/// The rows that one step of a sliding layer reads and makes.
-struct RowWindow {
-    /// The first input row; negative in the top padding.
-    first: i32,
-    /// Input rows that must have arrived.
-    rows_needed: u16,
-    /// Rows of the convolution's result that the step covers.
-    conv_rows: usize,
-    /// Output rows that it makes, 1 or 2.
-    output_rows: u16,
-}
-
-impl RowWindow {
-    fn of(layer: &Layer, output_row: u16) -> Self {
-        let stride = i32::from(layer.window.stride_height);
-        let first_conv = usize::from(output_row) * usize::from(layer.pool.stride);
-        let conv_rows = layer.conv_rows_per_step().min(layer.conv_height().saturating_sub(first_conv));
-        let first = first_conv as i32 * stride - i32::from(layer.window.pad_top);
-        let last_conv = conv_rows.saturating_sub(1) as i32;
-        let end = first + last_conv * stride + i32::from(layer.window.kernel_height);
-        let rows_needed = end.max(1).min(i32::from(layer.input.height)) as u16;
-        let output_rows = layer.rows_per_step().min(conv_rows) as u16;
-        Self { first, rows_needed, conv_rows, output_rows }
-    }
-
-    /// The rows in the layer's ring.
-    fn rows<'a>(&self, layer: &Layer, ring: &'a [u8]) -> InputRows<'a> {
-        let first = self.first.max(0) as u16;
-        InputRows {
-            ring,
-            row_len: layer.ring_row_len(),
-            slots: usize::from(layer.ring_rows),
-            above: self.first.min(0).unsigned_abs() as usize,
-            inside: usize::from(self.rows_needed.saturating_sub(first)),
-            first: ring_slot(layer, first),
-            conv_rows: self.conv_rows,
-        }
-    }
-}
-
-/// The slot of an input row in its layer's ring.
-fn ring_slot(layer: &Layer, row: u16) -> usize {
-    usize::from(row.checked_rem(layer.ring_rows).unwrap_or(0))
-}
-
-/// The arena range of an input row, its padding included.
-fn ring_row(layer: &Layer, row: u16) -> Range<usize> {
-    let start = layer.ring_offset as usize + ring_slot(layer, row) * layer.ring_row_len();
-    start..start + layer.ring_row_len()
-}
-
-/// The arena range of a layer's scratch memory.
-fn scratch(layer: &Layer) -> Range<usize> {
-    let start = layer.scratch_offset as usize;
-    start..start + layer.min_scratch_len()
 }
 
 /// What the network saw in an image.

@@ -53,7 +53,6 @@ mod header {
     pub const INPUT_CHANNELS: usize = 24;
     pub const CLASSES: usize = 26;
     pub const LOGIT_SCALE: usize = 28;
-    pub const WORKSPACE_LEN: usize = 32;
     pub const NAME: Range<usize> = 40..64;
 }
 
@@ -85,6 +84,7 @@ mod record {
     pub const HIGH: usize = 31;
     pub const RING_OFFSET: usize = 32;
     pub const RING_ROWS: usize = 36;
+    pub const START_ROWS: usize = 38;
     pub const SCRATCH_OFFSET: usize = 40;
     pub const SCRATCH_LEN: usize = 44;
     pub const WEIGHTS_OFFSET: usize = 48;
@@ -235,7 +235,10 @@ pub struct Layer {
     pub ring_offset: u32,
     /// Rows in the ring.
     pub ring_rows: u16,
-    /// Arena offset of the scratch memory (accumulators of dense and average layers).
+    /// Input rows that must have arrived before a layer that slides a window begins, if it is to wait
+    /// for more than its first window: at most the input's height.
+    pub start_rows: u16,
+    /// Arena offset of the scratch memory: accumulators of dense and average layers, workspace of others.
     pub scratch_offset: u32,
     /// Bytes of scratch memory.
     pub scratch_len: u32,
@@ -270,6 +273,7 @@ impl Layer {
             high: u8::MAX,
             ring_offset: 0,
             ring_rows: 0,
+            start_rows: 0,
             scratch_offset: 0,
             scratch_len: 0,
             weights_offset: 0,
@@ -308,6 +312,7 @@ impl Layer {
         bytes[record::HIGH] = self.high;
         put_u32(&mut bytes, record::RING_OFFSET, self.ring_offset);
         put_u16(&mut bytes, record::RING_ROWS, self.ring_rows);
+        put_u16(&mut bytes, record::START_ROWS, self.start_rows);
         put_u32(&mut bytes, record::SCRATCH_OFFSET, self.scratch_offset);
         put_u32(&mut bytes, record::SCRATCH_LEN, self.scratch_len);
         put_u32(&mut bytes, record::WEIGHTS_OFFSET, self.weights_offset);
@@ -349,6 +354,7 @@ impl Layer {
             high: bytes[record::HIGH],
             ring_offset: get_u32(bytes, record::RING_OFFSET),
             ring_rows: get_u16(bytes, record::RING_ROWS),
+            start_rows: get_u16(bytes, record::START_ROWS),
             scratch_offset: get_u32(bytes, record::SCRATCH_OFFSET),
             scratch_len: get_u32(bytes, record::SCRATCH_LEN),
             weights_offset: get_u32(bytes, record::WEIGHTS_OFFSET),
@@ -432,14 +438,21 @@ impl Layer {
         usize::from(self.window.pad_left) + usize::from(self.input.width) + usize::from(self.window.pad_right)
     }
 
-    /// Bytes of one input row in the ring: `(pad_left + width + pad_right) * channels`.
-    pub fn ring_row_len(&self) -> usize {
+    /// Bytes of one input row with its padding: `(pad_left + width + pad_right) * channels`.
+    pub fn padded_row_len(&self) -> usize {
         self.padded_width() * usize::from(self.input.channels)
+    }
+
+    /// Bytes from one row of the ring to the next: neighbours share the padding between them, as much as
+    /// the wider of both sides has.
+    pub fn ring_pitch(&self) -> usize {
+        let padding = self.window.pad_left.max(self.window.pad_right);
+        (usize::from(self.input.width) + usize::from(padding)) * usize::from(self.input.channels)
     }
 
     /// Bytes of the ring.
     pub fn ring_len(&self) -> usize {
-        self.ring_row_len() * usize::from(self.ring_rows)
+        usize::from(self.ring_rows.saturating_sub(1)) * self.ring_pitch() + self.padded_row_len()
     }
 
     /// Output rows that the layer makes in one step; the last step may make fewer.
@@ -458,8 +471,8 @@ impl Layer {
             + usize::from(self.window.kernel_height)
     }
 
-    /// The fewest ring rows with which the engine never overwrites a row that it still needs, if
-    /// rows arrive in groups of `arriving`: the [`Layer::rows_per_step`] of the layer before.
+    /// Ring rows that are enough for a layer that starts with its first window, if rows arrive in groups
+    /// of `arriving`: the [`Layer::rows_per_step`] of the layer before.
     pub fn min_ring_rows(&self, arriving: usize) -> usize {
         let needed = if self.accumulates() { 1 } else { self.window_rows() };
         (needed + arriving.saturating_sub(1)).min(usize::from(self.input.height))
@@ -498,8 +511,6 @@ pub struct Header {
     pub classes: u16,
     /// The real value of one step of a logit. For display only: the network never reads it.
     pub logit_scale: f32,
-    /// Bytes at the start of the arena that every kernel may use while it computes a row.
-    pub workspace_len: u32,
     /// UTF-8, padded with zeros.
     pub name: [u8; NAME_LEN],
 }
@@ -519,7 +530,6 @@ impl Header {
         put_u16(&mut bytes, header::INPUT_CHANNELS, self.input.channels);
         put_u16(&mut bytes, header::CLASSES, self.classes);
         put_u32(&mut bytes, header::LOGIT_SCALE, self.logit_scale.to_bits());
-        put_u32(&mut bytes, header::WORKSPACE_LEN, self.workspace_len);
         bytes[header::NAME].copy_from_slice(&self.name);
         bytes
     }
@@ -544,7 +554,6 @@ impl Header {
             },
             classes: get_u16(bytes, header::CLASSES),
             logit_scale: f32::from_bits(get_u32(bytes, header::LOGIT_SCALE)),
-            workspace_len: get_u32(bytes, header::WORKSPACE_LEN),
             name,
         }
     }

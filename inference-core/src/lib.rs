@@ -19,12 +19,14 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+pub mod arena;
 mod engine;
 pub mod format;
 pub mod kernels;
 mod model;
 pub mod preprocess;
 pub mod requantize;
+pub mod schedule;
 mod softmax;
 pub mod winograd;
 

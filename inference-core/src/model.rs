@@ -1,13 +1,14 @@
 //! A model file, checked once so that running it cannot fail.
 
 use core::fmt;
-use core::ops::Range;
 
+use crate::arena;
 use crate::format::{
     self, ALIGNMENT, Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, MAGIC, MAX_CLASSES, MAX_DIMENSION,
     MAX_KERNEL, MAX_LAYERS, MAX_WINDOW_ROWS, NAME_LEN, Op, Pool, Shape, TABLE_LEN, WEIGHTS_SLACK, Window,
 };
 use crate::kernels::{self, Parameters};
+use crate::schedule::Layers;
 use crate::winograd;
 
 /// A parsed model: a checked view into the bytes of its file.
@@ -59,7 +60,7 @@ pub enum ParseError {
         /// The layer, counted from 0.
         layer: u16,
     },
-    /// A layer's ring or scratch memory is too small, outside the arena, or overlaps another.
+    /// A layer's ring or scratch memory is too small, outside the arena, or overwritten too early.
     Arena {
         /// The layer, counted from 0.
         layer: u16,
@@ -112,22 +113,20 @@ impl<'m> Model<'m> {
         if !(1..=MAX_LAYERS).contains(&layers) || !(1..=MAX_CLASSES).contains(&classes) {
             return Err(ParseError::Header);
         }
-        if bytes.len() < HEADER_LEN + layers * LAYER_LEN
-            || !is_valid(header.input)
-            || header.workspace_len > header.arena_len
-        {
+        if bytes.len() < HEADER_LEN + layers * LAYER_LEN || !is_valid(header.input) {
             return Err(ParseError::Header);
         }
         let model = Self { bytes, header: first };
-        let (mut input, mut arriving) = (header.input, 1);
+        let mut input = header.input;
         for index in 0..header.layer_count {
             let layer = model.record(index).ok_or(ParseError::UnknownCode { layer: index })?;
             model.check_shape(&layer, index, input).ok_or(ParseError::Shape { layer: index })?;
             model.check_sections(&layer).ok_or(ParseError::Section { layer: index })?;
             model.check_requantization(&layer).ok_or(ParseError::Requantization { layer: index })?;
-            model.check_arena(&layer, index, arriving).ok_or(ParseError::Arena { layer: index })?;
-            (input, arriving) = (layer.output, layer.rows_per_step());
+            model.check_arena(&layer).ok_or(ParseError::Arena { layer: index })?;
+            input = layer.output;
         }
+        arena::check(&model).map_err(|layer| ParseError::Arena { layer: layer as u16 })?;
         Ok(model)
     }
 
@@ -147,11 +146,6 @@ impl<'m> Model<'m> {
     /// Bytes of memory that [`Network::new`](crate::Network::new) asks for.
     pub fn arena_len(&self) -> usize {
         self.header().arena_len as usize
-    }
-
-    /// Bytes at the start of the arena that every kernel may use while it computes a row.
-    pub fn workspace_len(&self) -> usize {
-        self.header().workspace_len as usize
     }
 
     /// The image that enters.
@@ -281,40 +275,35 @@ impl<'m> Model<'m> {
         fits.then_some(())
     }
 
-    fn check_arena(&self, layer: &Layer, index: u16, arriving: usize) -> Option<()> {
-        let arena_len = self.arena_len();
-        let [ring, scratch] = memory(layer)?;
-        // Only direct kernels can do without a workspace.
-        let workable = layer.algorithm == Algorithm::Direct || self.workspace_len() >= kernels::workspace_len(layer);
-        let large_enough = usize::from(layer.ring_rows) >= layer.min_ring_rows(arriving)
-            && layer.ring_rows <= layer.input.height
-            && scratch.len() >= layer.min_scratch_len()
-            && ring.start >= self.workspace_len()
-            && (scratch.is_empty() || scratch.start >= self.workspace_len())
-            && ring.end <= arena_len
-            && scratch.end <= arena_len
-            && (scratch.is_empty() || scratch.start.is_multiple_of(align_of::<u32>()));
-        let own = !overlaps(&ring, &scratch);
-        let alone = (0..index)
-            .filter_map(|other| memory(&self.record(other)?))
-            .flatten()
-            .all(|other| !overlaps(&ring, &other) && !overlaps(&scratch, &other));
-        (workable && large_enough && own && alone).then_some(())
+    /// Whether the layer has all the memory that it needs, inside the arena.
+    fn check_arena(&self, layer: &Layer) -> Option<()> {
+        let accumulators = layer.min_scratch_len();
+        let scratch_len = layer.scratch_len as usize;
+        // Only direct kernels can do without their workspace.
+        let workable = match layer.algorithm {
+            Algorithm::Direct if layer.accumulates() => scratch_len == accumulators,
+            Algorithm::Direct => true,
+            _ => scratch_len >= kernels::workspace_len(layer),
+        };
+        let inside = |offset: u32, len: usize| offset as u64 + len as u64 <= self.arena_len() as u64;
+        let fits = workable
+            && (1..=layer.input.height).contains(&layer.ring_rows)
+            && layer.start_rows <= layer.input.height
+            && (layer.scratch_offset as usize).is_multiple_of(align_of::<u32>())
+            && inside(layer.ring_offset, layer.ring_len())
+            && inside(layer.scratch_offset, scratch_len);
+        fits.then_some(())
     }
 }
 
-/// The arena ranges of a layer's ring and scratch memory.
-fn memory(layer: &Layer) -> Option<[Range<usize>; 2]> {
-    let range = |offset: u32, len: usize| {
-        let start = usize::try_from(offset).ok()?;
-        Some(start..start.checked_add(len)?)
-    };
-    let ring_len = layer.ring_row_len().checked_mul(usize::from(layer.ring_rows))?;
-    Some([range(layer.ring_offset, ring_len)?, range(layer.scratch_offset, usize::try_from(layer.scratch_len).ok()?)?])
-}
+impl Layers for Model<'_> {
+    fn count(&self) -> usize {
+        self.layer_count()
+    }
 
-fn overlaps(a: &Range<usize>, b: &Range<usize>) -> bool {
-    !a.is_empty() && !b.is_empty() && a.start < b.end && b.start < a.end
+    fn get(&self, index: usize) -> Option<Layer> {
+        self.layer(index)
+    }
 }
 
 fn is_valid(shape: Shape) -> bool {

@@ -110,10 +110,26 @@ fn inconsistent_layers_are_named() {
     assert_eq!(error_with(4, |layer| layer.weights_offset = 1 << 20), ParseError::Section { layer: 4 });
     assert_eq!(error_with(4, |layer| layer.weights_offset = 0), ParseError::Section { layer: 4 });
     assert_eq!(error_with(0, |layer| (layer.low, layer.high) = (9, 8)), ParseError::Requantization { layer: 0 });
-    assert_eq!(error_with(0, |layer| layer.ring_offset = 0), ParseError::Arena { layer: 0 });
+    assert_eq!(error_with(0, |layer| layer.ring_offset = 1 << 20), ParseError::Arena { layer: 0 });
     assert_eq!(error_with(0, |layer| layer.ring_rows -= 1), ParseError::Arena { layer: 0 });
-    assert_eq!(error_with(2, |layer| layer.ring_offset = 0), ParseError::Arena { layer: 2 });
+    assert_eq!(error_with(1, |layer| layer.ring_rows = layer.input.height + 1), ParseError::Arena { layer: 1 });
+    assert_eq!(error_with(2, |layer| layer.start_rows = layer.input.height + 1), ParseError::Arena { layer: 2 });
+    assert_eq!(error_with(3, |layer| layer.scratch_len -= 4), ParseError::Arena { layer: 3 });
+    assert_eq!(error_with(5, |layer| layer.scratch_offset += 2), ParseError::Arena { layer: 5 });
     assert_eq!(error_with(5, |layer| layer.scratch_offset += 4), ParseError::Arena { layer: 5 });
+}
+
+#[test]
+fn memory_that_is_overwritten_too_early_is_named() {
+    // The second layer's rows come where the first one's still are; a row of its own ring is lost while it waits.
+    assert_eq!(error_with(1, |layer| layer.ring_offset = 0), ParseError::Arena { layer: 0 });
+    assert_eq!(error_with(1, |layer| layer.start_rows = layer.input.height), ParseError::Arena { layer: 1 });
+    // The average reads a row while it adds, and its sums while the next layer's row is written.
+    let aligned = |layer: &mut Layer| layer.scratch_offset = layer.ring_offset.next_multiple_of(4);
+    assert_eq!(error_with(3, aligned), ParseError::Arena { layer: 3 });
+    let file = pack(&every_operator());
+    let average = Model::parse(&file).unwrap().layer(3).unwrap();
+    assert_eq!(error_with(4, |layer| layer.ring_offset = average.scratch_offset), ParseError::Arena { layer: 4 });
 }
 
 #[test]

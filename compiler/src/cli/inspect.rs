@@ -35,7 +35,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// The model as one object.
 pub fn to_json(model: &Model<'_>) -> Value {
-    let layers: Vec<Value> = model.layers().map(|layer| layer_json(&layer)).collect();
+    let layers: Vec<Value> =
+        model.layers().zip(memory(model)).map(|(layer, memory)| layer_json(&layer, memory)).collect();
     json!({
         "name": model.name(),
         "input": shape(model.input()),
@@ -49,7 +50,7 @@ pub fn to_json(model: &Model<'_>) -> Value {
     })
 }
 
-fn layer_json(layer: &Layer) -> Value {
+fn layer_json(layer: &Layer, memory: &str) -> Value {
     json!({
         "op": op(layer.op),
         "algorithm": algorithm(layer.algorithm),
@@ -61,7 +62,9 @@ fn layer_json(layer: &Layer) -> Value {
         "params": parameters(layer),
         "macs": layer.macs(),
         "weight_bytes": layer.weights_len,
+        "memory": memory,
         "ring_rows": layer.ring_rows,
+        "start_rows": layer.start_rows,
         "arena_bytes": layer.ring_len() + layer.scratch_len as usize,
     })
 }
@@ -70,8 +73,8 @@ fn layer_json(layer: &Layer) -> Value {
 pub fn table(model: &Model<'_>) -> String {
     let mut table = Table::new();
     table.load_style(UTF8_BORDERS_ONLY);
-    table.set_header(["layer", "output", "algorithm", "params", "MACs", "weight bytes", "ring rows", "arena bytes"]);
-    for layer in model.layers() {
+    table.set_header(["layer", "output", "algorithm", "params", "MACs", "weight bytes", "input rows", "arena bytes"]);
+    for (layer, memory) in model.layers().zip(memory(model)) {
         table.add_row([
             describe(&layer),
             shape(layer.output),
@@ -79,7 +82,7 @@ pub fn table(model: &Model<'_>) -> String {
             parameters(&layer).to_string(),
             layer.macs().to_string(),
             layer.weights_len.to_string(),
-            format!("{} of {}", layer.ring_rows, layer.input.height),
+            format!("{memory}, {} of {}", layer.ring_rows, layer.input.height),
             (layer.ring_len() + layer.scratch_len as usize).to_string(),
         ]);
     }
@@ -96,6 +99,23 @@ pub fn table(model: &Model<'_>) -> String {
         model.layers().map(|layer| parameters(&layer)).sum::<u64>(),
         model.layers().map(|layer| layer.macs()).sum::<u64>(),
     )
+}
+
+/// How each layer's input is kept. Memory is shared over time, so the layers' bytes add up to more than the arena.
+fn memory(model: &Model<'_>) -> Vec<&'static str> {
+    let bytes = |layer: &Layer| layer.ring_offset as usize..layer.ring_offset as usize + layer.ring_len();
+    let mut maker = 0..0;
+    let memory = model.layers().map(|layer| {
+        let made_from = std::mem::replace(&mut maker, bytes(&layer));
+        if maker.start < made_from.end && made_from.start < maker.end {
+            "in place"
+        } else if layer.ring_rows == layer.input.height {
+            "whole"
+        } else {
+            "ring"
+        }
+    });
+    memory.collect()
 }
 
 /// Weights and biases, batch normalization folded.

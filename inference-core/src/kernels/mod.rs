@@ -248,18 +248,16 @@ fn i32_at(section: &[u8], index: usize) -> i32 {
 /// above or below the map is empty and reads as the input's zero point.
 #[derive(Clone, Copy, Debug)]
 pub struct InputRows<'a> {
-    /// The ring, row after row.
-    pub(crate) ring: &'a [u8],
-    /// Bytes of a row.
-    pub(crate) row_len: usize,
-    /// Rows in the ring.
-    pub(crate) slots: usize,
+    /// The rows up to the end of the ring, then those from its start on.
+    pub(crate) parts: [&'a [u8]; 2],
     /// Rows of the window above the map.
     pub(crate) above: usize,
-    /// Rows of the window in the map, no more than the ring has.
-    pub(crate) inside: usize,
-    /// The slot of the first of those.
-    pub(crate) first: usize,
+    /// Rows from the first one to the end of the ring.
+    pub(crate) split: usize,
+    /// Bytes from a row to the next one.
+    pub(crate) pitch: usize,
+    /// Bytes of a row.
+    pub(crate) row_len: usize,
     /// Rows of the convolution's result that the window gives.
     pub(crate) conv_rows: usize,
 }
@@ -268,13 +266,11 @@ impl<'a> InputRows<'a> {
     /// Row `index` of the window.
     #[inline]
     pub fn row(&self, index: usize) -> &'a [u8] {
-        let inside = index.wrapping_sub(self.above);
-        if inside >= self.inside {
-            return &[];
-        }
-        let slot = self.first + inside;
-        let start = if slot < self.slots { slot } else { slot - self.slots } * self.row_len;
-        self.ring.get(start..start + self.row_len).unwrap_or(&[])
+        let [until_end, from_start] = self.parts;
+        let Some(row) = index.checked_sub(self.above) else { return &[] };
+        let (part, row) = if row < self.split { (until_end, row) } else { (from_start, row - self.split) };
+        let start = row * self.pitch;
+        part.get(start..start + self.row_len).unwrap_or(&[])
     }
 
     /// Rows of the convolution's result that the window gives: those of a pooling window, or the

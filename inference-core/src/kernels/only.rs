@@ -20,13 +20,13 @@ pub const ALL: u16 = u16::MAX;
 
 /// What the layers of a model need, a bit each; the bits are no part of any format.
 pub fn uses(model: &Model<'_>) -> u16 {
-    model.layers().fold(0, |uses, layer| uses | uses_of(&layer, model.workspace_len()))
+    model.layers().fold(0, |uses, layer| uses | uses_of(&layer))
 }
 
-fn uses_of(layer: &Layer, workspace: usize) -> u16 {
+fn uses_of(layer: &Layer) -> u16 {
     match (layer.op, layer.algorithm) {
         (_, Algorithm::Winograd) => winograd(points(layer.window.kernel_height)),
-        (Op::Conv, _) if !is_enough(workspace, layer) => CONV_WITHOUT_WORKSPACE,
+        (Op::Conv, _) if !is_enough(layer.scratch_len as usize, layer) => CONV_WITHOUT_WORKSPACE,
         (Op::Conv, _) => CONV,
         (Op::DepthwiseConv, _) => DEPTHWISE,
         (Op::Dense, _) => DENSE,

@@ -50,7 +50,7 @@ impl Draft {
     }
 }
 
-/// The file of these layers, every ring as small as it may be.
+/// The file of these layers, every ring as small as it may be, nothing overlapping.
 pub fn pack(drafts: &[Draft]) -> Vec<u8> {
     let mut sections = Vec::new();
     let first_section = HEADER_LEN + drafts.len() * LAYER_LEN;
@@ -60,9 +60,7 @@ pub fn pack(drafts: &[Draft]) -> Vec<u8> {
         sections.resize(sections.len().next_multiple_of(ALIGNMENT), 0);
         offset as u32
     };
-    // Enough for every kernel, whichever family the target has.
-    let workspace_len = drafts.iter().map(|draft| workspace_len(&draft.layer)).max().unwrap_or(0) as u32;
-    let mut arena = workspace_len;
+    let mut arena = 0;
     let mut records: Vec<Layer> = Vec::new();
     for draft in drafts {
         let mut layer = draft.layer;
@@ -81,7 +79,8 @@ pub fn pack(drafts: &[Draft]) -> Vec<u8> {
         layer.ring_rows = layer.min_ring_rows(records.last().map_or(1, Layer::rows_per_step)) as u16;
         layer.ring_offset = arena;
         layer.scratch_offset = (arena + layer.ring_len() as u32).next_multiple_of(4);
-        layer.scratch_len = layer.min_scratch_len() as u32;
+        // Enough for every kernel, whichever family the target has.
+        layer.scratch_len = layer.min_scratch_len().max(workspace_len(&layer)) as u32;
         arena = layer.scratch_offset + layer.scratch_len;
         records.push(layer);
     }
@@ -97,7 +96,6 @@ pub fn pack(drafts: &[Draft]) -> Vec<u8> {
         input: drafts[0].layer.input,
         classes: last.layer.output.channels,
         logit_scale: 0.5,
-        workspace_len,
         name,
     };
     let mut file = header.encode().to_vec();

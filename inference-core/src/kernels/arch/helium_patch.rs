@@ -205,7 +205,7 @@ pub struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// The rows of this layer's window.
     pub fn of(unit: &Unit<'_>, input: &InputRows<'a>) -> Self {
-        let len = unit.layer.ring_row_len();
+        let len = unit.layer.padded_row_len();
         let mut pointers = [null(); MAX_WINDOW_ROWS];
         for (index, pointer) in pointers.iter_mut().take(unit.layer.window_rows()).enumerate() {
             let row = input.row(index);

@@ -1,0 +1,243 @@
+//! Plans of the memory for random networks: no answer changes, and no byte is overwritten while it is needed.
+
+use compiler::Optimize;
+use host_tests::rng::Rng;
+use host_tests::{random, reference};
+use inference_core::format::{HEADER_LEN, LAYER_LEN, Layer, checksum};
+use inference_core::{Model, Network};
+
+const NETWORKS: u64 = 600;
+const OPTIMIZE: [Optimize; 3] = [Optimize::Speed, Optimize::Flash, Optimize::Ram];
+/// Bytes around the arena that must stay as they are.
+const GUARD: usize = 64;
+
+/// The logits of an image, in an arena of poisoned bytes between guards.
+fn logits(model: &Model<'_>, image: &[u8], poison: u8) -> Vec<i32> {
+    let mut memory = vec![poison; model.arena_len() + 2 * GUARD];
+    let mut network = Network::new(model, &mut memory[GUARD..]).unwrap();
+    let logits = network.classify(image).unwrap().logits().iter().collect();
+    let (before, arena) = memory.split_at(GUARD);
+    assert!(before.iter().chain(&arena[model.arena_len()..]).all(|&byte| byte == poison), "outside the arena");
+    logits
+}
+
+fn image(model: &Model<'_>, seed: u64) -> Vec<u8> {
+    Rng::new(!seed).bytes(model.input_row_len() * usize::from(model.input().height))
+}
+
+#[test]
+fn plans_change_no_answer() {
+    let (mut in_place, mut smaller) = (0, 0);
+    for seed in 0..NETWORKS {
+        let roomy = random::model(seed);
+        let roomy = Model::parse(&roomy).unwrap();
+        let image = image(&roomy, seed);
+        let wanted = reference::logits(&roomy, &image);
+        for optimize in OPTIMIZE {
+            let planned = random::planned(seed, optimize);
+            let model = Model::parse(&planned).unwrap_or_else(|error| panic!("network {seed}: {error}"));
+            for poison in [0x00, 0xa5, 0xff] {
+                assert_eq!(logits(&model, &image, poison), wanted, "network {seed}, {optimize:?}");
+            }
+            let layers: Vec<Layer> = model.layers().collect();
+            in_place += layers.windows(2).filter(|pair| overlap(&pair[0], &pair[1])).count();
+            smaller += usize::from(model.arena_len() < roomy.arena_len());
+        }
+    }
+    assert!(in_place > 40 && smaller > 500, "{in_place} maps in place, {smaller} smaller arenas");
+}
+
+fn overlap(a: &Layer, b: &Layer) -> bool {
+    let end = |layer: &Layer| layer.ring_offset + layer.ring_len() as u32;
+    a.ring_offset < end(b) && b.ring_offset < end(a)
+}
+
+/// A plan that was changed by hand is refused, or it gives the same answers.
+#[test]
+fn a_changed_plan_is_refused_or_works() {
+    let (mut refused, mut ran) = (0, 0);
+    for seed in 0..NETWORKS {
+        let mut rng = Rng::new(seed ^ 0x5eed);
+        let file = random::planned(seed, rng.pick(&OPTIMIZE));
+        let image = image(&Model::parse(&file).unwrap(), seed);
+        let wanted = logits(&Model::parse(&file).unwrap(), &image, 0);
+        for _ in 0..20 {
+            let mut changed = file.clone();
+            let count = Model::parse(&file).unwrap().layer_count();
+            let start = HEADER_LEN + rng.size(0..=count - 1) * LAYER_LEN;
+            let record: &mut [u8; LAYER_LEN] = (&mut changed[start..start + LAYER_LEN]).try_into().unwrap();
+            let mut layer = Layer::decode(record).unwrap();
+            let arena_len = Model::parse(&file).unwrap().arena_len();
+            match rng.size(0..=3) {
+                0 => layer.ring_offset = rng.size(0..=arena_len) as u32,
+                1 => layer.scratch_offset = rng.size(0..=arena_len / 4) as u32 * 4,
+                2 => layer.ring_rows = rng.size(0..=usize::from(layer.input.height)) as u16,
+                _ => layer.start_rows = rng.size(0..=usize::from(layer.input.height) + 1) as u16,
+            }
+            *record = layer.encode();
+            let crc = checksum(&changed);
+            changed[12..16].copy_from_slice(&crc.to_le_bytes());
+            match Model::parse(&changed) {
+                Ok(model) => {
+                    assert_eq!(logits(&model, &image, 0x5a), wanted, "network {seed}: {layer:?}");
+                    ran += 1;
+                }
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert!(refused > 2000 && ran > 2000, "{refused} refused, {ran} ran");
+}
+
+/// What a byte of the arena holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Byte {
+    Nothing,
+    Padding { layer: usize },
+    Pixel { layer: usize, row: usize },
+    Scratch { layer: usize },
+}
+
+/// The arena, byte by byte, and the order of the work as `docs/model-format.md` tells it: it shares nothing
+/// with the core but the records.
+struct Simulation {
+    layers: Vec<Layer>,
+    arena: Vec<Byte>,
+    received: Vec<usize>,
+    done: Vec<usize>,
+}
+
+impl Simulation {
+    fn new(model: &Model<'_>) -> Self {
+        let layers: Vec<Layer> = model.layers().collect();
+        let count = layers.len();
+        Self { layers, arena: vec![Byte::Nothing; model.arena_len()], received: vec![0; count], done: vec![0; count] }
+    }
+
+    fn run(&mut self) {
+        for row in 0..usize::from(self.layers[0].input.height) {
+            self.put_row(0, row);
+            self.received[0] += 1;
+            while let Some(index) = (0..self.layers.len()).rev().find(|&index| self.can_work(index)) {
+                self.work(index);
+            }
+        }
+        for (layer, &done) in self.layers.iter().zip(&self.done) {
+            let all = if layer.accumulates() { layer.input.height } else { layer.output.height };
+            assert_eq!(done, usize::from(all), "rows of {layer:?}");
+        }
+        self.expect_scratch(self.layers.len() - 1);
+    }
+
+    /// Output rows of a step.
+    fn outputs(&self, index: usize) -> std::ops::Range<usize> {
+        let layer = &self.layers[index];
+        let first = self.done[index];
+        first..usize::from(layer.output.height).min(first + layer.rows_per_step())
+    }
+
+    /// Input rows that the step reads.
+    fn inputs(&self, index: usize) -> Vec<usize> {
+        let (layer, window) = (&self.layers[index], &self.layers[index].window);
+        let conv_rows = self.outputs(index).flat_map(|row| {
+            let first = row * usize::from(layer.pool.stride);
+            first..layer.conv_height().min(first + usize::from(layer.pool.size))
+        });
+        let rows = conv_rows.flat_map(|row| {
+            let first = row * usize::from(window.stride_height);
+            first..first + usize::from(window.kernel_height)
+        });
+        let rows = rows.filter_map(|row| row.checked_sub(usize::from(window.pad_top)));
+        rows.filter(|&row| row < usize::from(layer.input.height)).collect()
+    }
+
+    fn can_work(&self, index: usize) -> bool {
+        let (layer, received, done) = (&self.layers[index], self.received[index], self.done[index]);
+        if layer.accumulates() {
+            return done < received;
+        }
+        done < usize::from(layer.output.height)
+            && received > 0
+            && self.inputs(index).iter().all(|&row| row < received)
+            && (done > 0 || received >= usize::from(layer.start_rows))
+    }
+
+    /// Writes first, then looks whether all that was read is still there.
+    fn work(&mut self, index: usize) {
+        let layer = self.layers[index];
+        let (inputs, outputs) = (self.inputs(index), self.outputs(index));
+        if layer.accumulates() {
+            let row = self.done[index];
+            if row > 0 {
+                self.expect_scratch(index);
+            }
+            self.put_scratch(index);
+            self.expect_row(index, row);
+            self.done[index] += 1;
+            if self.done[index] == usize::from(layer.input.height) && index + 1 < self.layers.len() {
+                self.put_row(index + 1, 0);
+                self.expect_scratch(index);
+                self.received[index + 1] += 1;
+            }
+            return;
+        }
+        self.put_scratch(index);
+        for row in outputs.clone() {
+            self.put_row(index + 1, row);
+        }
+        inputs.iter().for_each(|&row| self.expect_row(index, row));
+        self.expect_scratch(index);
+        self.done[index] += outputs.len();
+        self.received[index + 1] += outputs.len();
+    }
+
+    /// The bytes that a row consists of, in order.
+    fn row(&self, index: usize, row: usize) -> (usize, Vec<Byte>) {
+        let layer = &self.layers[index];
+        let slot = row % usize::from(layer.ring_rows);
+        let channels = usize::from(layer.input.channels);
+        let [left, width, right] = [layer.window.pad_left.into(), layer.input.width, layer.window.pad_right.into()]
+            .map(|pixels: u16| usize::from(pixels) * channels);
+        let mut bytes = vec![Byte::Padding { layer: index }; left];
+        bytes.extend(vec![Byte::Pixel { layer: index, row }; width]);
+        bytes.extend(vec![Byte::Padding { layer: index }; right]);
+        (layer.ring_offset as usize + slot * (width + left.max(right)), bytes)
+    }
+
+    fn put_row(&mut self, index: usize, row: usize) {
+        let (start, bytes) = self.row(index, row);
+        self.arena[start..start + bytes.len()].copy_from_slice(&bytes);
+    }
+
+    fn expect_row(&self, index: usize, row: usize) {
+        let (start, bytes) = self.row(index, row);
+        assert_eq!(self.arena[start..start + bytes.len()], bytes, "row {row} of layer {index}");
+    }
+
+    fn scratch(&self, index: usize) -> std::ops::Range<usize> {
+        let layer = &self.layers[index];
+        layer.scratch_offset as usize..(layer.scratch_offset + layer.scratch_len) as usize
+    }
+
+    fn put_scratch(&mut self, index: usize) {
+        let range = self.scratch(index);
+        self.arena[range].fill(Byte::Scratch { layer: index });
+    }
+
+    fn expect_scratch(&self, index: usize) {
+        let range = self.scratch(index);
+        assert!(
+            self.arena[range].iter().all(|byte| *byte == Byte::Scratch { layer: index }),
+            "scratch of layer {index}"
+        );
+    }
+}
+
+#[test]
+fn no_byte_is_overwritten_while_it_is_needed() {
+    for seed in 0..NETWORKS {
+        for file in OPTIMIZE.map(|optimize| random::planned(seed, optimize)).iter().chain([&random::model(seed)]) {
+            Simulation::new(&Model::parse(file).unwrap()).run();
+        }
+    }
+}
