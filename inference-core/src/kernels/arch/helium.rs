@@ -15,18 +15,18 @@ use crate::format::Layer;
 pub struct Helium;
 
 /// One row of a convolution, and the workspace cut into its parts.
-struct Row<'w, 'u, 'm> {
+struct Row<'r, 'w> {
     channels: usize,
     /// Taps of a filter.
     taps: usize,
-    patches: Patches<'w>,
-    filters: Filters<'w>,
+    patches: &'r mut Patches<'w>,
+    filters: &'r mut Filters<'w>,
     /// One a channel, where a pooling window has more pixels than a block.
     largest: &'w mut [i32],
-    requantizer: Requantizer<'u, 'm>,
+    requantizer: &'r mut Requantizer<'w>,
 }
 
-impl Row<'_, '_, '_> {
+impl Row<'_, '_> {
     /// Accumulates all channels of these pixels, at most four.
     fn accumulate(&mut self, places: &[Place]) {
         self.patches.aim(places);
@@ -77,13 +77,17 @@ fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output
     let (starts, accumulators) = (words::signed(starts), words::signed(accumulators).as_chunks_mut().0);
     let rows = Rows::of(unit, input);
     let is_pooled = layer.pool.size > 1;
+    // Nothing is moved out of these: a copy would be on the stack.
+    let mut patches = Patches::new(unit, &rows, words::bytes_mut(rest), MAX_TAPS);
+    let mut filters = Filters::new(parameters.weights, parameters.bias, (channels, taps), starts, accumulators);
+    let mut requantizer = Requantizer::new(unit, is_pooled);
     let mut row = Row {
         channels,
         taps,
-        patches: Patches::new(unit, &rows, words::bytes_mut(rest), MAX_TAPS)?,
-        filters: Filters::new(parameters.weights, parameters.bias, (channels, taps), starts, accumulators)?,
+        patches: patches.as_mut()?,
+        filters: filters.as_mut()?,
         largest: words::signed(largest),
-        requantizer: Requantizer::new(unit, is_pooled),
+        requantizer: &mut requantizer,
     };
     if is_pooled {
         row.pooled(layer, input.conv_rows(), output);

@@ -125,8 +125,8 @@ global_asm!(
 );
 
 /// What activates the pixels of a row.
-pub struct Requantizer<'u, 'm> {
-    unit: &'u Unit<'m>,
+pub struct Requantizer<'u> {
+    unit: &'u Unit<'u>,
     largest: bool,
     channels: usize,
     arguments: Arguments,
@@ -134,9 +134,9 @@ pub struct Requantizer<'u, 'm> {
     function: Option<unsafe extern "C" fn(arguments: *const Arguments)>,
 }
 
-impl<'u, 'm> Requantizer<'u, 'm> {
+impl<'u> Requantizer<'u> {
     /// `largest`: whether a pixel is made from the largest of four.
-    pub fn new(unit: &'u Unit<'m>, largest: bool) -> Self {
+    pub fn new(unit: &'u Unit<'u>, largest: bool) -> Self {
         let (layer, parameters) = (unit.layer, &unit.parameters);
         let channels = usize::from(layer.output.channels);
         let table = layer.activation == Activation::Table;
