@@ -42,7 +42,7 @@ pub struct Arguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Goal {
-    /// Fewest instructions
+    /// Fewest instructions, except with Helium (Cortex-M55), where flash takes fewer
     Speed,
     /// Smallest model file
     Flash,
