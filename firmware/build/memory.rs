@@ -5,7 +5,7 @@ const CODE_ALLOWANCE: usize = 40 * 1024;
 /// Bytes left to the stack.
 const STACK_RESERVE: usize = 2 * 1024;
 /// Bytes left to the stack and to small variables where the arena takes the rest.
-const REST: usize = 4 * 1024;
+const REST: usize = 3 * 1024;
 
 /// Bytes that model and protocol take.
 #[derive(Debug)]

@@ -33,7 +33,7 @@ fn a_model_that_is_too_large_is_refused_by_the_byte() {
 #[test]
 fn the_largest_arena_leaves_room_for_buffers_and_stack() {
     let map = MAP.replace("  RAM", "  MODEL : ORIGIN = 0x08008000, LENGTH = 32K\n  RAM");
-    assert_eq!(memory::largest_arena(&map, 1500, 548), Ok(0x2000 - 1500 - 548 - 4096));
+    assert_eq!(memory::largest_arena(&map, 1500, 548), Ok(0x2000 - 1500 - 548 - 3072));
     assert_eq!(memory::largest_arena(&map, 0x2000, 548), Ok(0));
     let error = memory::largest_arena(MAP, 1500, 548).unwrap_err();
     assert!(error.contains("no line `MODEL"), "{error}");

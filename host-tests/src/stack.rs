@@ -61,7 +61,8 @@ impl PaintedStack {
         let mut line = self.control.accept()?.0;
         line.set_read_timeout(Some(TIMEOUT))?;
         ask(&mut line, "qmp_capabilities", json!({}))?;
-        ask(&mut line, "pmemsave", json!({ "val": self.end, "size": self.len, "filename": self.memory.path() }))?;
+        // As the processor sees it: not all boards have their memory where a bus would find it.
+        ask(&mut line, "memsave", json!({ "val": self.end, "size": self.len, "filename": self.memory.path() }))?;
         let unused = fs::read(self.memory.path())?.iter().take_while(|&&byte| byte == PAINT).count() as u64;
         ensure!(unused > 0, "the stack grew beyond the {} bytes that were painted", self.len);
         Ok(self.len - unused)
