@@ -2,7 +2,8 @@
 //!
 //! The tests are in `tests/`; this library holds what they compare the core with,
 //! [`mod@reference`] (plain integers) and [`runtimes`] (tract and ONNX Runtime), and where they get
-//! networks from: [`shipped`] (`models/`) and [`random`].
+//! networks from: [`shipped`] (`models/`) and [`random`]. [`boards`] boots them on emulated boards,
+//! [`rig`] counts what they take there.
 
 pub mod boards;
 pub mod random;
