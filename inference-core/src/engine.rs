@@ -109,7 +109,7 @@ impl<'m, 'a> Network<'m, 'a> {
 
 impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     /// The same with kernels of one's own choice, such as those that an image was built for ([`kernels::Only`]).
-    #[inline(never)]
+    #[inline(always)] // The network is made where it will be: no copy of it on the stack.
     pub fn with_kernels(model: &Model<'m>, arena: &'a mut [u8]) -> Result<Self, NetworkError> {
         let (needed, found) = (model.arena_len(), arena.len());
         let arena = arena.get_mut(..needed).ok_or(NetworkError::ArenaTooSmall { needed, found })?;
@@ -125,6 +125,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     }
 
     /// Forgets the current image.
+    #[inline(never)]
     pub fn reset(&mut self) {
         self.schedule.restart(&self.model);
     }

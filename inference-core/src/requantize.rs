@@ -37,7 +37,13 @@ pub fn scale_limited(acc: i32, multiplier: i32, shift: u8) -> i32 {
 /// `clamp(zero_point + scale(acc), low, high)`.
 #[inline]
 pub fn requantize(acc: i32, multiplier: i32, shift: u8, zero_point: u8, low: u8, high: u8) -> u8 {
-    let value = scale_limited(acc, multiplier, shift) + i32::from(zero_point);
+    clamp(scale_limited(acc, multiplier, shift), zero_point, low, high)
+}
+
+/// `clamp(zero_point + scaled, low, high)` of what [`scale_limited`] gives.
+#[inline]
+pub fn clamp(scaled: i32, zero_point: u8, low: u8, high: u8) -> u8 {
+    let value = scaled + i32::from(zero_point);
     // `low <= high` is checked when parsing; max and min, unlike clamp, cannot panic.
     value.max(i32::from(low)).min(i32::from(high)) as u8
 }

@@ -3,6 +3,8 @@
 //! The pixels under a window, a *patch* of `kernel_height * kernel_width * in_channels` bytes, are
 //! widened to 16 bits once for all output channels, in chunks of at most [`CHUNK`] taps.
 
+use core::num::NonZero;
+
 use crate::format::{Layer, Op};
 
 /// Pixels of a block.
@@ -23,7 +25,7 @@ pub fn row_places(layer: &Layer, index: usize, count: usize) -> [Place; PIXELS] 
 #[derive(Clone, Copy, Debug)]
 pub struct PoolWindow {
     first_column: usize,
-    width: usize,
+    width: NonZero<usize>,
     /// The number of its last pixel, in rows from the left.
     pub last: usize,
 }
@@ -33,8 +35,9 @@ impl PoolWindow {
     pub fn of(layer: &Layer, conv_rows: usize, x: usize) -> Self {
         let conv_width = layer.conv_width();
         let first_column = x * usize::from(layer.pool.stride);
-        let width = usize::from(layer.pool.size).min(conv_width - first_column.min(conv_width)).max(1);
-        Self { first_column, width, last: (conv_rows * width).saturating_sub(1) }
+        let width = usize::from(layer.pool.size).min(conv_width - first_column.min(conv_width));
+        let width = NonZero::new(width).unwrap_or(NonZero::<usize>::MIN);
+        Self { first_column, width, last: (conv_rows * width.get()).saturating_sub(1) }
     }
 
     /// Four pixels from number `start` on; the last one is repeated. A column that the next window has
@@ -43,10 +46,10 @@ impl PoolWindow {
         let &Self { first_column, width, last } = self;
         [0, 1, 2, 3].map(|index| {
             let index = (start + index).min(last);
-            let (y, x) = match width {
+            let (y, x) = match width.get() {
                 1 => (index, first_column),
                 2 => (index / 2, first_column + (index + first_column) % 2),
-                _ => (index / width, first_column + (index + width - first_column % width) % width),
+                columns => (index / width, first_column + (index + columns - first_column % width) % width),
             };
             (y * usize::from(layer.window.stride_height), x * usize::from(layer.window.stride_width))
         })

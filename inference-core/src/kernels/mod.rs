@@ -220,18 +220,17 @@ pub struct Scale {
 
 impl Scale {
     /// The output that an accumulator of the channel gives.
-    #[inline]
+    #[inline(never)]
     pub fn activate(&self, unit: &Unit<'_>, acc: i32) -> u8 {
-        let Self { multiplier, shift } = *self;
+        let scaled = requantize::scale_limited(acc, self.multiplier, self.shift);
         match unit.layer.activation {
             Activation::Table => {
-                let index = requantize::scale_limited(acc, multiplier, shift) + TABLE_ZERO;
-                let index = index.max(0).min(TABLE_LEN as i32 - 1) as usize;
+                let index = (scaled + TABLE_ZERO).max(0).min(TABLE_LEN as i32 - 1) as usize;
                 unit.parameters.table.get(index).copied().unwrap_or(0)
             }
             _ => {
                 let Layer { output_zero_point, low, high, .. } = *unit.layer;
-                requantize::requantize(acc, multiplier, shift, output_zero_point, low, high)
+                requantize::clamp(scaled, output_zero_point, low, high)
             }
         }
     }

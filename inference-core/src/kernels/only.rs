@@ -19,6 +19,7 @@ const WINOGRAD: u16 = 1 << 5;
 pub const ALL: u16 = u16::MAX;
 
 /// What the layers of a model need, a bit each; the bits are no part of any format.
+#[inline(never)]
 pub fn uses(model: &Model<'_>) -> u16 {
     model.layers().fold(0, |uses, layer| uses | uses_of(&layer))
 }

@@ -19,6 +19,7 @@ pub struct DenseArguments {
 }
 
 /// One input row of a dense layer: see [`Kernels::dense_row`](super::super::Kernels::dense_row).
+#[inline(never)]
 pub fn dense_row<F: Family>(unit: &Unit<'_>, index: usize, row: &[u8], accumulators: &mut [[u8; 4]]) {
     let row_weights = row.len() * accumulators.len();
     let Some(mut weights) = unit.parameters.weights.get(index * row_weights..) else { return };

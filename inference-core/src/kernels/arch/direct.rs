@@ -51,6 +51,7 @@ pub struct BlockArguments {
 }
 
 /// One output row of a convolution: see [`Kernels::conv_row`](super::super::Kernels::conv_row).
+#[inline(never)]
 pub fn conv_row<F: Family>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
     let Some(mut row) = Row::<F>::cut(unit, input, workspace) else { return };
     if unit.layer.pool.size > 1 {
@@ -59,6 +60,9 @@ pub fn conv_row<F: Family>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &m
         row.plain(unit, input, output);
     }
 }
+
+/// No pixel.
+const NOWHERE: Place = (usize::MAX, 0);
 
 /// What a block starts from and what it leaves.
 #[derive(Clone, Copy)]
@@ -134,7 +138,7 @@ struct Row<'w, F> {
     gathered: &'w mut [u32],
     laid_out: &'w mut [u32],
     /// The pixels whose whole patches are laid out.
-    places: [Option<Place>; PIXELS],
+    places: [Place; PIXELS],
     family: PhantomData<F>,
 }
 
@@ -155,27 +159,33 @@ impl<'w, F: Family> Row<'w, F> {
             largest: words::signed(largest),
             gathered,
             laid_out,
-            places: [None; PIXELS],
+            places: [NOWHERE; PIXELS],
             family: PhantomData,
         })
     }
 
     /// Accumulates all channels of four pixels; with `largest`, leaves the largest as the first one.
+    #[inline(never)]
     fn accumulate(&mut self, unit: &Unit<'_>, input: &InputRows<'_>, places: [Place; PIXELS], largest: bool) {
         let filter_len = self.blocking.taps;
         // Overlapping pooling windows share pixels.
-        let kept = [0, 1, 2, 3].map(|pixel| self.places[pixel] == Some(places[pixel]));
+        let mut kept = [false; PIXELS];
+        for ((kept, place), laid_out) in kept.iter_mut().zip(&places).zip(&self.places) {
+            *kept = place == laid_out;
+        }
         let mut bias = unit.parameters.bias;
-        for start in self.taps.clone().step_by(self.chunk) {
+        let mut start = self.taps.start;
+        while start < self.taps.end {
             let taps = start..self.taps.end.min(start + self.chunk);
             let (gathered, laid_out) = (&mut *self.gathered, &mut *self.laid_out);
             patch::gather::<F>(Patches { unit, input, places, kept, taps: taps.clone(), gathered, laid_out });
             let pass = Pass { bias, largest: largest && taps.end == self.taps.end };
             multiply::<F>(self.laid_out, unit.parameters.weights, filter_len, taps, pass, self.accumulators);
             bias = &[];
+            start += self.chunk.max(1);
         }
         if self.chunk >= self.taps.len() {
-            self.places = places.map(Some);
+            self.places = places;
         }
     }
 

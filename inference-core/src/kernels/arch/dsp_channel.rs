@@ -87,7 +87,7 @@ pub fn row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output:
     columns.fill(u32::from(layer.input_zero_point) * 0x0001_0001);
     for row in 0..=shape.kernel {
         let half = row % 2 * 16;
-        for (column, &pixel) in columns.chunks_exact_mut(shape.column_len()).zip(input.row(row)) {
+        for (column, &pixel) in columns.chunks_exact_mut(shape.column_len().max(1)).zip(input.row(row)) {
             if let Some(pair) = column.get_mut(row / 2) {
                 *pair = *pair & !(0xffff << half) | u32::from(pixel) << half;
             }
@@ -96,7 +96,7 @@ pub fn row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output:
     let channels = usize::from(layer.output.channels);
     let pixels = usize::from(layer.output.width);
     let last = pixels.checked_sub(1)? * channels;
-    let filters = unit.parameters.weights.chunks_exact(shape.kernel * shape.kernel);
+    let filters = unit.parameters.weights.chunks_exact((shape.kernel * shape.kernel).max(1));
     for (channel, weights) in filters.take(channels).enumerate() {
         dsp_columns::sums(&shape, columns, weights, pairs, sums);
         let Scale { multiplier, shift } = unit.scale(channel);

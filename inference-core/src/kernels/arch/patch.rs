@@ -33,6 +33,7 @@ pub struct Arguments {
 }
 
 /// See [`Family::gather`].
+#[inline(never)]
 pub fn gather<F: Family>(patches: Patches<'_>) {
     let Patches { unit, input, places, kept, taps, gathered, laid_out } = patches;
     let channels = usize::from(unit.layer.input.channels);
