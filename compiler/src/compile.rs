@@ -48,6 +48,9 @@ pub enum Optimize {
 }
 
 impl Optimize {
+    /// All goals.
+    pub const ALL: [Self; 3] = [Self::Speed, Self::Flash, Self::Ram];
+
     /// Name on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {

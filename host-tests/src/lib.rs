@@ -2,10 +2,13 @@
 //!
 //! The tests are in `tests/`; this library holds what they compare the core with,
 //! [`mod@reference`] (plain integers) and [`runtimes`] (tract and ONNX Runtime), and where they get
-//! networks from: [`shipped`] (`models/`) and [`random`]. [`boards`] boots them on emulated boards,
-//! [`rig`] counts what they take there.
+//! networks from: [`shipped`] (`models/`), [`random`] and [`networks`] (those of the trainer, not trained). [`boards`] boots
+//! [`models`] on emulated boards, [`rig`] counts what they take there, [`measure`] makes a row of it.
 
 pub mod boards;
+pub mod measure;
+pub mod models;
+pub mod networks;
 pub mod random;
 pub mod reference;
 pub mod rig;

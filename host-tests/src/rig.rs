@@ -15,15 +15,13 @@ const MODEL_START: &str = "__model_start";
 const MODEL_END: &str = "__model_end";
 /// An instruction takes 2^6 nanoseconds, longer than a tick of any board's counter: ticks tell single instructions.
 const SHIFT: u32 = 6;
+const NO_COUNTER: &str = "the board does not count";
 
 /// What one inference takes on an emulated board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// Executed instructions from the first pixel to the logits, give or take one.
     pub instructions: u64,
-    /// Instructions of every layer, in their order, each counted in a run of its own. Reading the counter after each
-    /// step counts too: the sum is a little more than [`instructions`](Self::instructions).
-    pub per_layer: Vec<u64>,
     /// The accumulators of the last layer, in the order of the classes.
     pub logits: Vec<i32>,
     /// The most bytes of stack in use from the image's start to the end of the inference.
@@ -48,35 +46,49 @@ impl Rig {
         Ok(Self { board, image, model_start, model_room })
     }
 
-    /// One inference of a model (the bytes of a `.tnet` file) on an image of its input size.
-    pub fn run(&self, bytes: &[u8], pixels: &[u8]) -> Result<Counts> {
-        let model = Model::parse(bytes)?;
-        let (name, arena) = (&self.board.name, model.arena_len());
-        ensure!(
-            bytes.len() as u64 <= self.model_room,
-            "the model has {} bytes, {name} room for {}",
-            bytes.len(),
-            self.model_room
-        );
-        ensure!(arena as u64 <= self.image.arena, "the arena has {arena} bytes, {name} room for {}", self.image.arena);
+    /// Bytes of flash that the image takes without a model: program, constants, initial values.
+    pub fn program_bytes(&self) -> u64 {
+        self.image.text + self.image.data
+    }
 
-        let mut file = NamedTempFile::new()?;
-        file.write_all(bytes)?;
-        let path = file.path().to_str().context("the directory for temporary files is not UTF-8")?;
+    /// Whether a model and its arena have room on the board; the error says what does not.
+    pub fn fits(&self, model: &Model<'_>) -> Result<()> {
+        let (len, arena) = (model.bytes().len() as u64, model.arena_len() as u64);
+        ensure!(len <= self.model_room, "the model has {len} bytes, the board room for {}", self.model_room);
+        ensure!(arena <= self.image.arena, "the arena has {arena} bytes, the board room for {}", self.image.arena);
+        Ok(())
+    }
+
+    /// One inference of a model on an image of its input size.
+    pub fn run(&self, model: &Model<'_>, pixels: &[u8]) -> Result<Counts> {
         let stack = PaintedStack::of(&self.image)?;
-        let mut options = stack.options()?;
+        let (mut emulator, hz) = self.boot(model, stack.options()?)?;
+        let prediction = emulator.connection().classify(pixels)?;
+        let stack = stack.high_water_mark()?;
+        let ticks = prediction.ticks.context(NO_COUNTER)?;
+        Ok(Counts { instructions: instructions(ticks, hz), logits: prediction.logits, stack })
+    }
+
+    /// Instructions of every layer, in their order, each counted in a run of its own. Reading the counter after each
+    /// step counts too: the sum is a little more than [`Counts::instructions`].
+    pub fn run_layers(&self, model: &Model<'_>, pixels: &[u8]) -> Result<Vec<u64>> {
+        let (mut emulator, hz) = self.boot(model, vec![])?;
+        let line = emulator.connection();
+        let layers = 0..model.layer_count() as u16;
+        layers.map(|layer| Ok(instructions(line.benchmark_layer(pixels, layer)?, hz))).collect()
+    }
+
+    /// The board with the model in its memory, and the ticks a second of its counter.
+    fn boot(&self, model: &Model<'_>, mut options: Vec<String>) -> Result<(Emulator, u32)> {
+        self.fits(model)?;
+        let mut file = NamedTempFile::new()?;
+        file.write_all(model.bytes())?;
+        let path = file.path().to_str().context("the directory for temporary files is not UTF-8")?;
         options.extend(["-device".into(), format!("loader,file={path},addr={:#x},force-raw=on", self.model_start)]);
         let mut emulator = Emulator::boot_with(&self.image.elf, self.board, SHIFT, &options)?;
-
-        let line = emulator.connection();
-        let hz = line.info()?.counter_hz.with_context(|| format!("{name} does not count"))?;
-        let prediction = line.classify(pixels)?;
-        let stack = stack.high_water_mark()?;
-        let ticks = prediction.ticks.with_context(|| format!("{name} does not count"))?;
-        let layers = 0..model.layer_count() as u16;
-        let per_layer = layers.map(|layer| Ok(instructions(line.benchmark_layer(pixels, layer)?, hz)));
-        let per_layer = per_layer.collect::<Result<_>>()?;
-        Ok(Counts { instructions: instructions(ticks, hz), per_layer, logits: prediction.logits, stack })
+        // It has answered: the file was read.
+        let hz = emulator.connection().info()?.counter_hz.context(NO_COUNTER)?;
+        Ok((emulator, hz))
     }
 }
 

@@ -7,6 +7,7 @@ use std::{env, fs, thread};
 use anyhow::{Context, Result};
 use dataset::{Dataset, Split};
 use inference_core::{Model, Network};
+use tract_onnx::prelude::Framework;
 
 /// The models that every test runs.
 pub const NAMES: [&str; 2] = ["nano", "cnn3_k3_relu"];
@@ -46,6 +47,14 @@ pub fn read(name: &str) -> Result<Vec<u8>> {
     let path = path(name, "model.tnet");
     let again = "thumbnet compile MODEL.onnx --calibration trainer/data/mnist --out MODEL.tnet";
     fs::read(&path).with_context(|| format!("{} cannot be read; `{again}` makes it", path.display()))
+}
+
+/// What a model was compiled for, as the compiler notes it in the ONNX file beside it.
+pub fn optimize(model: &Path) -> Result<String> {
+    let path = model.with_extension("qdq.onnx");
+    let onnx = tract_onnx::onnx().proto_model_for_path(&path).with_context(|| format!("reading {}", path.display()))?;
+    let note = onnx.metadata_props.into_iter().find(|property| property.key == "thumbnet.optimize");
+    Ok(note.with_context(|| format!("{} does not say what it was compiled for", path.display()))?.value)
 }
 
 /// The core's logits for these images, on all processors, in the order of the images.

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use compiler::device::{Board, Emulator, FirmwareImage};
+use compiler::device::FirmwareImage;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -20,14 +20,6 @@ const STACK_START: &str = "_stack_start";
 const STACK_END: &str = "__sheap";
 /// How long the emulator may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The most stack, in bytes, that an image used from its start to the end of one inference.
-pub fn high_water_mark(image: &FirmwareImage, board: &Board, pixels: &[u8]) -> Result<u64> {
-    let stack = PaintedStack::of(image)?;
-    let mut emulator = Emulator::boot_with(&image.elf, board, 0, &stack.options()?)?;
-    emulator.connection().classify(pixels)?;
-    stack.high_water_mark()
-}
 
 /// The stack of an image that an emulator is about to boot.
 pub struct PaintedStack {

@@ -5,6 +5,7 @@ mod boards;
 mod demo;
 mod firmware;
 mod models;
+mod page;
 mod setup;
 mod shell;
 mod table;

@@ -6,19 +6,29 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser};
 use compiler::device::{Board, FirmwareImage};
 use host_tests::boards::Session;
+use host_tests::models::{self, Compiled};
+use host_tests::rig::Rig;
 use host_tests::shipped::{self, TEST_IMAGES};
-use host_tests::stack;
+use host_tests::{measure, networks};
 use inference_core::{Model, Network};
 use serde_json::{Value, json};
-use tract_onnx::prelude::Framework;
 
 /// Builds images for boards and boots them.
 #[derive(Parser)]
 enum Command {
     /// Builds the image of every board and says how large it is
     Firmware(Choice),
-    /// Counts the instructions of an inference on every emulated board
-    Bench(Choice),
+    /// Measures every network, compiled for every goal, on every emulated board
+    Bench {
+        #[command(flatten)]
+        choice: Choice,
+        /// Only models compiled for this: speed, flash or ram
+        #[arg(long)]
+        optimize: Option<String>,
+        /// Count the instructions of every layer too
+        #[arg(long)]
+        layers: bool,
+    },
     /// Classifies test images on a board and on the host
     Parity {
         #[command(flatten)]
@@ -31,27 +41,28 @@ enum Command {
 
 #[derive(Args)]
 struct Choice {
-    /// Only this board
+    /// Only this board; may be given more than once
     #[arg(long)]
-    board: Option<String>,
-    /// A model of models/, or the path of a .tnet file
+    board: Vec<String>,
+    /// A network of trainer/networks.toml, or the path of a .tnet file
     #[arg(long)]
     model: Option<String>,
 }
 
 impl Choice {
     fn boards(&self) -> Result<Vec<&'static Board>> {
-        match &self.board {
-            Some(name) => Ok(vec![Board::find(name)?]),
-            None => Ok(Board::all().iter().collect()),
+        if self.board.is_empty() {
+            return Ok(Board::all().iter().collect());
         }
+        self.board.iter().map(|name| Ok(Board::find(name)?)).collect()
     }
 
-    /// The chosen model, or all that ship.
-    fn models(&self) -> Result<Vec<PathBuf>> {
+    /// The chosen network, compiled for every goal, or the chosen file; without a choice all networks.
+    fn compiled(&self) -> Result<Vec<Compiled>> {
         match &self.model {
-            Some(name) => Ok(vec![model_path(name)]),
-            None => shipped::all(),
+            Some(path) if path.ends_with(".tnet") => Ok(vec![Compiled::read(path.as_ref())?]),
+            Some(name) => models::compiled(&networks::find(name)?),
+            None => Ok(networks::all()?.iter().map(models::compiled).collect::<Result<Vec<_>>>()?.concat()),
         }
     }
 
@@ -71,11 +82,14 @@ fn main() -> Result<()> {
             let model = choice.model();
             choice.boards()?.iter().try_for_each(|board| size(board, &model))
         }
-        Command::Bench(choice) => {
-            let models = choice.models()?;
-            let mut boards = choice.boards()?;
-            boards.retain(|board| board.emulator.is_some());
-            boards.iter().try_for_each(|board| models.iter().try_for_each(|model| bench(board, model)))
+        Command::Bench { choice, optimize, layers } => {
+            let mut models = choice.compiled()?;
+            models.retain(|model| optimize.as_ref().is_none_or(|optimize| *optimize == model.optimize));
+            let boards = choice.boards()?;
+            boards
+                .into_iter()
+                .filter(|board| board.emulator.is_some())
+                .try_for_each(|board| bench(board, &models, layers))
         }
         Command::Parity { choice, images } => {
             let model = choice.model();
@@ -98,19 +112,9 @@ fn size(board: &Board, model: &Path) -> Result<()> {
     }))
 }
 
-fn bench(board: &Board, path: &Path) -> Result<()> {
-    let bytes = read(path)?;
-    let model = Model::parse(&bytes).with_context(|| path.display().to_string())?;
-    let mut session = Session::boot(board, path)?;
-    let instructions = session.instructions(TEST_IMAGES.image(0))?;
-    let info = session.emulator.connection().info()?;
-    let stack = stack::high_water_mark(&session.image, board, TEST_IMAGES.image(0))?;
-    print(json!({
-        "board": board.name, "core": board.core, "model": model.name(), "optimize": optimize(path)?,
-        "instructions": instructions, "macs": model.layers().map(|layer| layer.macs()).sum::<u64>(),
-        "arena_bytes": model.arena_len(), "stack_bytes": stack, "flash_bytes": info.flash_bytes,
-        "text_bytes": session.image.text,
-    }))
+fn bench(board: &'static Board, models: &[Compiled], layers: bool) -> Result<()> {
+    let rig = Rig::build(board)?;
+    models.iter().try_for_each(|model| measure::row(board, &rig, model, layers)?.map_or(Ok(()), print))
 }
 
 fn parity(board: &Board, path: &Path, images: usize) -> Result<()> {
@@ -131,12 +135,4 @@ fn parity(board: &Board, path: &Path, images: usize) -> Result<()> {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("reading {}", path.display()))
-}
-
-/// What the model was compiled for, as the compiler notes it in the ONNX file beside the model.
-fn optimize(model: &Path) -> Result<String> {
-    let path = model.with_extension("qdq.onnx");
-    let onnx = tract_onnx::onnx().proto_model_for_path(&path).with_context(|| format!("reading {}", path.display()))?;
-    let note = onnx.metadata_props.into_iter().find(|property| property.key == "thumbnet.optimize");
-    Ok(note.with_context(|| format!("{} does not say what it was compiled for", path.display()))?.value)
 }

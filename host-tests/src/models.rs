@@ -1,0 +1,80 @@
+//! The models that are measured: every network of `trainer/networks.toml`, compiled for every goal.
+//!
+//! A network that ships is measured as it ships for the goal that its file was compiled for, and compiled from
+//! its ONNX file for the others. A network that does not has random weights.
+
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use anyhow::{Context, Result};
+use compiler::calibrate::{Method, measure};
+use compiler::quantize::{QuantizedNetwork, quantize};
+use compiler::{Optimize, Options, compile, overflow, pack};
+use dataset::{Dataset, Split};
+
+use crate::networks::Spec;
+use crate::shipped;
+
+/// Few: they decide about scales, not about instructions or memory.
+const CALIBRATION_IMAGES: usize = 8;
+
+static TRAINING: LazyLock<Dataset> = LazyLock::new(|| {
+    Dataset::load(&shipped::root().join("trainer/data/mnist"), Split::Train).unwrap_or_else(|error| panic!("{error}"))
+});
+
+/// A model file and where it comes from.
+#[derive(Clone)]
+pub struct Compiled {
+    /// What it was compiled for: `speed`, `flash` or `ram`.
+    pub optimize: String,
+    /// Whether the weights are trained ones.
+    pub trained: bool,
+    /// The file.
+    pub tnet: Vec<u8>,
+}
+
+impl Compiled {
+    /// A file that the compiler made, with the ONNX file that it writes beside it.
+    pub fn read(path: &Path) -> Result<Self> {
+        let tnet = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        Ok(Self { optimize: shipped::optimize(path)?, trained: true, tnet })
+    }
+}
+
+/// The network compiled for every goal.
+pub fn compiled(spec: &Spec) -> Result<Vec<Compiled>> {
+    let onnx = shipped::path(&spec.name, "model.onnx");
+    let trained = onnx.exists();
+    let network = if trained {
+        let onnx = fs::read(&onnx).with_context(|| format!("reading {}", onnx.display()))?;
+        let options = Options { calibration_images: CALIBRATION_IMAGES, ..Options::named(&spec.name) };
+        compile(&onnx, &TRAINING, &options)?.quantized
+    } else {
+        random(spec)?
+    };
+    let mut models = Vec::new();
+    for optimize in Optimize::ALL {
+        let tnet = pack::pack(&network, &spec.name, optimize)?;
+        models.push(Compiled { optimize: optimize.name().into(), trained, tnet });
+    }
+    let file = shipped::path(&spec.name, "model.tnet");
+    if file.exists() {
+        let shipped = Compiled::read(&file)?;
+        if let Some(model) = models.iter_mut().find(|model| model.optimize == shipped.optimize) {
+            *model = shipped;
+        }
+    }
+    Ok(models)
+}
+
+/// The network with random weights, quantized.
+fn random(spec: &Spec) -> Result<QuantizedNetwork> {
+    let network = spec.with_random_weights()?;
+    let images: Vec<&[u8]> = (0..CALIBRATION_IMAGES).map(|index| TRAINING.image(index)).collect();
+    let histograms = measure(&network, &images, &|| {});
+    let ranges: Vec<_> = histograms.iter().map(|histogram| histogram.range(Method::MinMax)).collect();
+    let quantized = quantize(&network, &ranges)?;
+    overflow::prove(&quantized)?;
+    Ok(quantized)
+}
