@@ -11,6 +11,8 @@ use crate::format::{Layer, Op};
 pub const PIXELS: usize = 4;
 /// Taps that are widened at a time.
 pub const CHUNK: usize = 128;
+/// Bytes of a vector, where a core has some.
+const VECTOR: usize = 16;
 
 /// A pixel of the convolution's result: its first row in the window, its first input column.
 pub type Place = (usize, usize);
@@ -114,10 +116,17 @@ impl Blocking {
         self.chunk / 2 * PIXELS
     }
 
+    /// Words that a family needs which takes taps by whole vectors: a start beside the accumulators of each channel,
+    /// a chunk of four pixels, and of one whose rows are put together.
+    fn vector_words(&self) -> usize {
+        (self.channels.next_multiple_of(4) + self.chunk.next_multiple_of(VECTOR) / 4) * (PIXELS + 1)
+            + self.largest_words()
+    }
+
     /// Bytes of workspace: all of the above, and what aligning them may cost.
     pub fn workspace_len(&self) -> usize {
         let words = self.accumulator_words() + self.largest_words() + self.gathered_words() + self.widened_words();
-        (words + 1) * size_of::<u32>()
+        (words.max(self.vector_words()) + 1) * size_of::<u32>()
     }
 }
 
