@@ -1,7 +1,7 @@
 //! Places rings and scratch memory in the arena.
 //!
-//! What a layer holds at a time follows from the order of the work ([`timeline`]). A ring has as many rows as are
-//! in use at a time, and memory that is not in use at the same time may overlap ([`place`]). So once the first layers
+//! What a layer holds at a time follows from the order of the work (`timeline`). A ring has as many rows as are
+//! in use at a time, and memory that is not in use at the same time may overlap (`place`). So once the first layers
 //! are finished, their memory is there for the later ones, and a map that is written may follow closely behind
 //! the map that is read: it is computed in place.
 //!
