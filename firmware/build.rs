@@ -74,6 +74,8 @@ fn generate() -> Result<(), String> {
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
     println!("cargo::rustc-link-arg-bins=--nmagic");
+    // Not in the image: the tests follow them to see what a network needs of it.
+    println!("cargo::rustc-link-arg-bins=--emit-relocs");
     if has_feature("defmt") {
         println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
     }

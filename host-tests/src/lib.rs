@@ -8,6 +8,7 @@
 pub mod boards;
 pub mod measure;
 pub mod models;
+pub mod network_path;
 pub mod networks;
 pub mod random;
 pub mod reference;
@@ -16,3 +17,4 @@ pub mod rng;
 pub mod runtimes;
 pub mod shipped;
 pub mod stack;
+pub mod thumb;

@@ -1,0 +1,37 @@
+//! What is in the image that ships: program of the right kind.
+
+use anyhow::{Result, ensure};
+use compiler::device::{Board, FirmwareImage};
+use host_tests::network_path::{self, Piece};
+use host_tests::shipped;
+use host_tests::thumb::{instructions, is_float, is_smlad};
+
+const BOARD: &str = "mps2-an386";
+
+fn image(board: &str) -> Result<FirmwareImage> {
+    Ok(FirmwareImage::build(Board::find(board)?, &shipped::path("nano", "model.tnet"))?)
+}
+
+fn path(board: &str) -> Result<Vec<Piece>> {
+    network_path::network_path(&network_path::read(&image(board)?.elf)?)
+}
+
+fn has(path: &[Piece], predicate: impl Fn(u32) -> bool + Copy) -> Option<&str> {
+    path.iter().find(|piece| instructions(&piece.code).any(predicate)).map(|piece| piece.name.as_str())
+}
+
+#[test]
+fn the_network_multiplies_in_pairs_and_neither_panics_nor_uses_floats() -> Result<()> {
+    let path = path(BOARD)?;
+    let bytes: u64 = path.iter().map(|piece| piece.size).sum();
+    println!("nano on {BOARD}: {bytes} bytes of program and constants in the network path");
+    // An empty path would have none of what follows.
+    for entry in ["Model5parse", "4step", "8push_row", "6finish"] {
+        ensure!(path.iter().any(|piece| piece.name.contains(entry)), "{entry} is not in the network path");
+    }
+    ensure!(has(&path, is_smlad).is_some(), "no smlad");
+    ensure!(has(&path, is_float).is_none(), "a float instruction in {:?}", has(&path, is_float));
+    let panic = path.iter().find(|piece| piece.name.contains("panick"));
+    ensure!(panic.is_none(), "{panic:?} is reached");
+    Ok(())
+}
