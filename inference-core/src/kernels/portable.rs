@@ -30,10 +30,10 @@ impl Kernels for Portable {
         let filter = window(unit.parameters.weights, 0, usize::from(unit.layer.window.kernel_height) * tap_row_len);
         pooled_row(unit, input, output, |channel, top, left| {
             let mut acc = unit.bias(channel);
-            for (y, taps) in filter.chunks_exact(tap_row_len).enumerate() {
+            for (y, taps) in filter.chunks_exact(tap_row_len.max(1)).enumerate() {
                 let row = window(input.row(top + y), left * channels, tap_row_len);
-                let weights = taps.iter().skip(channel).step_by(channels);
-                let mut pixels = row.iter().skip(channel).step_by(channels);
+                let weights = taps.iter().skip(channel).step_by(channels.max(1));
+                let mut pixels = row.iter().skip(channel).step_by(channels.max(1));
                 for &weight in weights {
                     let pixel = pixels.next().copied().unwrap_or(unit.layer.input_zero_point);
                     acc = acc.wrapping_add(product(pixel, weight));
@@ -71,7 +71,7 @@ pub fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
     pooled_row(unit, input, output, |channel, top, left| {
         let filter = window(filters, channel * filter_len, filter_len);
         let mut acc = unit.bias(channel);
-        for (y, taps) in filter.chunks_exact(tap_row_len).enumerate() {
+        for (y, taps) in filter.chunks_exact(tap_row_len.max(1)).enumerate() {
             let row = input.row(top + y);
             acc = acc.wrapping_add(if row.is_empty() {
                 padding(unit.layer.input_zero_point, taps)

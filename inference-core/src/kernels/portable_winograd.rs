@@ -11,20 +11,45 @@ const HIGH: u32 = 0xffff_0000;
 const EVEN_BYTES: u32 = 0x00ff_00ff;
 
 impl Steps for Portable {
-    fn transform<const P: usize>(rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], _scratch: &mut [i32]) {
-        let quads = channels.div_ceil(4);
-        for (point, inputs) in POINTS[..P].iter().zip(inputs.chunks_exact_mut(P * quads * 4)) {
-            let rows = point.inputs.map(|row| rows[row]);
-            transform_row::<P>(rows, point.combine, channels, inputs);
+    fn transform(points: usize, rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], _scratch: &mut [i32]) {
+        let row_words = points * channels.div_ceil(4) * 4;
+        for (point, inputs) in POINTS.iter().take(points).zip(inputs.chunks_exact_mut(row_words.max(1))) {
+            let rows = point.inputs.map(|row| rows.get(row).copied().unwrap_or(&[]));
+            transform_row(points, rows, point.combine, channels, inputs);
         }
     }
 
-    fn multiply<const P: usize>(products: &Products<'_>, sums: &mut [[Sums; P]; P], results: &mut [i32]) {
+    fn multiply(products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]) {
+        let rows = products.rows.start * products.points..products.rows.end * products.points;
         let channels = results.chunks_mut(2 * products.finish.words()).zip(products.bias.chunks(2 * size_of::<i32>()));
         for (weights, (results, bias)) in products.weights.chunks(products.pair_len.max(1)).zip(channels) {
-            let Some(rows) = sums.get_mut(products.rows.clone()) else { return };
-            multiply(products.inputs, weights, products.quads, rows.as_flattened_mut());
-            finish(sums, bias, products, results);
+            let Some(rows) = sums.get_mut(rows.clone()) else { return };
+            multiply(products.inputs, weights, products.quads, rows);
+            (products.transform_back)(products, sums, bias, results);
+        }
+    }
+
+    fn transform_back<const P: usize>(products: &Products<'_>, sums: &[Sums], bias: &[u8], results: &mut [i32]) {
+        let Products { finish, wanted, .. } = *products;
+        let unwanted = if wanted == Tiles::Both { 0 } else { 1 };
+        let channels = results.chunks_exact_mut(finish.words()).zip(bias.as_chunks::<4>().0);
+        for (channel, (results, &bias)) in channels.enumerate() {
+            let bias = i32::from_le_bytes(bias);
+            for (tile, results) in results.chunks_exact_mut(finish.words() / 2).enumerate().skip(unwanted) {
+                let [upper, lower] = tile_of::<P>(sums, channel * 2 + tile);
+                let upper_largest = upper[0].max(upper[1]);
+                match finish {
+                    Finish::Outputs => {
+                        for (result, sum) in results.iter_mut().zip([upper, lower].as_flattened()) {
+                            *result = (sum >> 2).wrapping_add(bias);
+                        }
+                    }
+                    Finish::UpperLargest => results[0] = (upper_largest >> 2).wrapping_add(bias),
+                    Finish::Largest => {
+                        results[0] = (upper_largest.max(lower[0]).max(lower[1]) >> 2).wrapping_add(bias);
+                    }
+                }
+            }
         }
     }
 
@@ -49,7 +74,8 @@ fn multiply(inputs: &[u32], weights: &[u8], quads: usize, sums: &mut [Sums]) {
 /// The sums of all points, from weights that `number` reads.
 #[inline(never)]
 fn products<W: Copy>(inputs: &[i16], weights: &[W], number: impl Fn(W) -> i32, quads: usize, sums: &mut [Sums]) {
-    let points = inputs.chunks_exact(quads * 8).zip(weights.chunks_exact(quads * 8));
+    let group = (quads * 8).max(1);
+    let points = inputs.chunks_exact(group).zip(weights.chunks_exact(group));
     for (sums, (inputs, weights)) in sums.iter_mut().zip(points) {
         // One output channel after the other: a small core has no registers for more.
         for (output, sums) in sums.as_chunks_mut::<2>().0.iter_mut().enumerate() {
@@ -68,10 +94,10 @@ fn products<W: Copy>(inputs: &[i16], weights: &[W], number: impl Fn(W) -> i32, q
 
 /// One row of points, from the two rows that it combines.
 #[inline(never)]
-fn transform_row<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]) {
+fn transform_row(points: usize, rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]) {
     let quads = channels.div_ceil(4);
     // Taps of the kernel, and three columns more.
-    let columns = 6 + (P - 4) / 3 * 2;
+    let columns = 6 + points.saturating_sub(4) / 3 * 2;
     for quad in 0..quads {
         let mut patch = [[0; 2]; MAX_COLUMNS];
         for (column, lanes) in patch.iter_mut().take(columns).enumerate() {
@@ -81,36 +107,12 @@ fn transform_row<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: u
                 combined(combine, (first >> 8) & EVEN_BYTES, (second >> 8) & EVEN_BYTES),
             ];
         }
-        for (point, inputs) in POINTS[..P].iter().zip(inputs.chunks_exact_mut(quads * 4)) {
+        for (point, inputs) in POINTS.iter().take(points).zip(inputs.chunks_exact_mut(quads * 4)) {
             let Some(tiles) = inputs.as_chunks_mut::<2>().0.get_mut(quad * 2..quad * 2 + 2) else { return };
             for (tile, target) in tiles.iter_mut().enumerate() {
-                let [first, second] = point.inputs.map(|column| patch[column + tile * TILE]);
+                let [first, second] =
+                    point.inputs.map(|column| patch.get(column + tile * TILE).copied().unwrap_or_default());
                 *target = [0, 1].map(|half| combined(point.combine, first[half], second[half]));
-            }
-        }
-    }
-}
-
-/// Transforms the sums of one or two output channels back and adds their biases.
-fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], products: &Products<'_>, results: &mut [i32]) {
-    let Products { finish, wanted, .. } = *products;
-    let unwanted = if wanted == Tiles::Both { 0 } else { 1 };
-    let channels = results.chunks_exact_mut(finish.words()).zip(bias.as_chunks::<4>().0);
-    for (channel, (results, &bias)) in channels.enumerate() {
-        let bias = i32::from_le_bytes(bias);
-        for (tile, results) in results.chunks_exact_mut(finish.words() / 2).enumerate().skip(unwanted) {
-            let [upper, lower] = tile_of(sums, channel * 2 + tile);
-            let upper_largest = upper[0].max(upper[1]);
-            match finish {
-                Finish::Outputs => {
-                    for (result, sum) in results.iter_mut().zip([upper, lower].as_flattened()) {
-                        *result = (sum >> 2).wrapping_add(bias);
-                    }
-                }
-                Finish::UpperLargest => results[0] = (upper_largest >> 2).wrapping_add(bias),
-                Finish::Largest => {
-                    results[0] = (upper_largest.max(lower[0]).max(lower[1]) >> 2).wrapping_add(bias);
-                }
             }
         }
     }
@@ -118,10 +120,10 @@ fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], products: &Product
 
 /// Four times the direct sums of a tile: its upper row, its lower row.
 #[inline(never)]
-fn tile_of<const P: usize>(sums: &[[Sums; P]; P], lane: usize) -> [[i32; TILE]; TILE] {
+fn tile_of<const P: usize>(sums: &[Sums], lane: usize) -> [[i32; TILE]; TILE] {
     let mut rows = [[0; TILE]; P];
-    for (row, sums) in rows.iter_mut().zip(sums) {
-        *row = winograd::outputs::<P>(|point| sums[point][lane]);
+    for (row, sums) in rows.iter_mut().zip(sums.as_chunks::<P>().0) {
+        *row = winograd::outputs::<P>(|point| sums[point][lane % 4]);
     }
     let [left, right] = [0, 1].map(|column| winograd::outputs::<P>(|point| rows[point][column]));
     [[left[0], right[0]], [left[1], right[1]]]

@@ -20,20 +20,25 @@ pub const MAX_ROWS: usize = 8;
 
 /// What a family does its own way.
 pub trait Steps {
-    /// Transforms the inputs of a pair of tiles to `P` rows of `P` points.
+    /// Transforms the inputs of a pair of tiles to `points` rows of `points` points.
     ///
     /// `rows`: from the first tile's first pixel on, `columns * channels` bytes and perhaps more; of a
     /// smaller kernel, the last rows are not read. `inputs`: `[points][groups of 4 channels][2 tiles]`
     /// times two words, each with two 16-bit lanes: channels 0 and 2, then 1 and 3, counted from
     /// [`first_channel`](crate::winograd::first_channel). `scratch`: [`scratch_words`].
-    fn transform<const P: usize>(rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]);
+    fn transform(points: usize, rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]);
 
-    /// Multiplies transformed inputs with the weights, one pair of output channels after the other, transforms
-    /// the sums back and adds the biases.
+    /// Multiplies transformed inputs with the weights, one pair of output channels after the other, and
+    /// transforms the sums back with [`Products::transform_back`].
     ///
-    /// `sums`: those of the rows of points in [`Products::rows`] are written, the others read; `results`:
+    /// `sums`: of all points; those of the rows in [`Products::rows`] are written, the others read; `results`:
     /// [`Finish::words`] a channel. What belongs to a tile that is not wanted may be anything.
-    fn multiply<const P: usize>(products: &Products<'_>, sums: &mut [[Sums; P]; P], results: &mut [i32]);
+    fn multiply(products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]);
+
+    /// Transforms the sums of `P` rows of `P` points of one or two output channels back and adds their biases.
+    ///
+    /// `bias`: a little-endian `i32` a channel; `results`: [`Finish::words`] a channel.
+    fn transform_back<const P: usize>(products: &Products<'_>, sums: &[Sums], bias: &[u8], results: &mut [i32]);
 
     /// Whether [`Steps::activate`] may take its shorter way for this layer.
     fn takes_high_words(unit: &Unit<'_>) -> bool;
@@ -45,6 +50,8 @@ pub trait Steps {
 /// What [`Steps::multiply`] multiplies, and with what.
 #[derive(Clone, Debug)]
 pub struct Products<'a> {
+    /// Points in one dimension.
+    pub points: usize,
     /// The rows of points that are multiplied.
     pub rows: Range<usize>,
     /// Of these rows: `[points][quads][2 tiles]` times two words.
@@ -61,7 +68,12 @@ pub struct Products<'a> {
     pub wanted: Tiles,
     /// What becomes of it.
     pub finish: Finish,
+    /// [`Steps::transform_back`] for so many points: the only part that has code of its own for each number.
+    pub transform_back: TransformBack,
 }
+
+/// See [`Steps::transform_back`].
+pub type TransformBack = fn(&Products<'_>, &[Sums], &[u8], &mut [i32]);
 
 /// The tiles of a pair whose outputs are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,14 +157,17 @@ pub fn rows<S: Steps, const P: usize>(
     workspace: &mut [u8],
     outputs: [&mut [u8]; 2],
 ) {
-    step::<S, P>(unit, input, workspace, outputs);
+    step::<S>(unit, input, workspace, outputs, (P, S::transform_back::<P>));
 }
 
-fn step<S: Steps, const P: usize>(
+/// One step with so many points in one dimension. Not inline: one copy serves all kernels.
+#[inline(never)]
+fn step<S: Steps>(
     unit: &Unit<'_>,
     input: &InputRows<'_>,
     workspace: &mut [u8],
     mut outputs: [&mut [u8]; 2],
+    (points, transform_back): (usize, TransformBack),
 ) -> Option<()> {
     let layer = &unit.layer;
     let parts = Parts::of(layer);
@@ -165,7 +180,7 @@ fn step<S: Steps, const P: usize>(
     let patch_len = patch_columns(layer) * channels;
     let pair_len = size_of_val(inputs);
     // Of inputs, and of weights.
-    let row_words = parts.inputs / P;
+    let row_words = parts.inputs.checked_div(points)?;
     let columns = columns(layer);
     // The last pair is moved to the left so that it ends with the map.
     let last_left = columns.saturating_sub(PAIR_COLUMNS);
@@ -176,7 +191,7 @@ fn step<S: Steps, const P: usize>(
         (true, _) => Finish::Largest,
     };
     let high_words = S::takes_high_words(unit);
-    let rows = rows_in_map::<P>(unit, input);
+    let rows = rows_in_map(points, unit, input);
     let mut done = 0;
     while done < columns {
         let left = done.min(last_left);
@@ -184,17 +199,18 @@ fn step<S: Steps, const P: usize>(
             Some(patch) if patch.len() >= patch_len => patch,
             _ => blank,
         };
-        S::transform::<P>(&core::array::from_fn(patch), channels, inputs, shared);
+        S::transform(points, &core::array::from_fn(patch), channels, inputs, shared);
         let (sums, results) = shared.split_at_mut_checked(parts.sums)?;
         let results = results.get_mut(..parts.results)?;
-        let sums: &mut [[Sums; P]; P] = sums.as_chunks_mut().0.as_chunks_mut::<P>().0.first_chunk_mut::<P>()?;
-        for (row, sums) in sums.iter_mut().enumerate() {
+        let sums: &mut [Sums] = sums.as_chunks_mut().0;
+        for (row, sums) in sums.chunks_exact_mut(points).enumerate() {
             if !rows.contains(&row) {
-                *sums = [[0; 4]; P];
+                sums.fill([0; 4]);
             }
         }
         let tail = done - left;
         let products = Products {
+            points,
             rows: rows.clone(),
             inputs: inputs.get(rows.start * row_words..rows.end * row_words)?,
             weights: unit.parameters.weights.get(rows.start * row_words * size_of::<u32>()..)?,
@@ -203,6 +219,7 @@ fn step<S: Steps, const P: usize>(
             bias: unit.parameters.bias,
             wanted: if tail < TILE { Tiles::Both } else { Tiles::Second },
             finish,
+            transform_back,
         };
         S::multiply(&products, sums, results);
         let block = Block { left, tail, high_words };
@@ -220,13 +237,13 @@ fn step<S: Steps, const P: usize>(
 }
 
 /// The rows of points that can add something: others combine rows beyond the map that read as zero.
-fn rows_in_map<const P: usize>(unit: &Unit<'_>, input: &InputRows<'_>) -> Range<usize> {
+fn rows_in_map(points: usize, unit: &Unit<'_>, input: &InputRows<'_>) -> Range<usize> {
     let in_map =
         |point: &Point| unit.layer.input_zero_point != 0 || point.inputs.iter().any(|&row| !input.row(row).is_empty());
-    let points = &POINTS[..P];
-    match (points.iter().position(in_map), points.iter().rposition(in_map)) {
+    let all = POINTS.get(..points).unwrap_or(&[]);
+    match (all.iter().position(in_map), all.iter().rposition(in_map)) {
         (Some(first), Some(last)) => first..last + 1,
-        _ => 0..P,
+        _ => 0..points,
     }
 }
 
@@ -263,13 +280,12 @@ impl Block {
     /// Pools all outputs from the tail on and puts the largest of each window first.
     fn pool(&self, results: &mut [i32], conv_rows: usize) {
         for channel in results.as_chunks_mut::<{ 2 * TILE * TILE }>().0 {
-            let all = *channel;
-            let column = |x: usize| {
-                let upper = x / TILE * TILE * TILE + x % TILE;
-                if conv_rows > 1 { all[upper].max(all[upper + TILE]) } else { all[upper] }
-            };
-            for (window, x) in (self.tail..PAIR_COLUMNS).step_by(TILE).enumerate() {
-                channel[window] = if x + 1 < PAIR_COLUMNS { column(x).max(column(x + 1)) } else { column(x) };
+            // Both tiles: the upper row, then the lower row.
+            let [a, b, e, f, c, d, g, h] = *channel;
+            let columns = if conv_rows > 1 { [a.max(e), b.max(f), c.max(g), d.max(h)] } else { [a, b, c, d] };
+            let windows = columns.get(self.tail..).unwrap_or(&[]).chunks(TILE);
+            for (largest, window) in channel.iter_mut().zip(windows) {
+                *largest = window.iter().fold(i32::MIN, |largest, &column| largest.max(column));
             }
         }
     }

@@ -1,9 +1,10 @@
 //! The products of the Winograd algorithm: what the families in assembly share around their loops.
 
+use core::ops::Range;
+
 use super::super::portable::Portable;
 use super::super::winograd::{Products, Steps, Sums, Tiles};
 use super::family::Family;
-use super::tiles;
 
 /// Most groups of four channels that the loops take.
 pub const MAX_QUADS: usize = 32;
@@ -16,10 +17,10 @@ pub struct SumsRange {
 }
 
 /// See [`Steps::multiply`].
-pub fn multiply<F: Family, const P: usize>(products: &Products<'_>, sums: &mut [[Sums; P]; P], results: &mut [i32]) {
+pub fn multiply<F: Family>(products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]) {
     let &Products { inputs, weights, pair_len, quads, bias, wanted, finish, .. } = products;
-    let Some(rows) = sums.get(products.rows.clone()) else { return };
-    let points = rows.len() * P;
+    let rows = products.rows.start * products.points..products.rows.end * products.points;
+    let points = rows.len();
     let channels = results.len() / finish.words();
     let last_pair = channels.saturating_sub(1) / 2;
     let fits = inputs.len() >= points * quads * 4
@@ -29,9 +30,6 @@ pub fn multiply<F: Family, const P: usize>(products: &Products<'_>, sums: &mut [
     if !fits || !aligned || points == 0 || !(1..=MAX_QUADS).contains(&quads) {
         return Portable::multiply(products, sums, results);
     }
-    let sums = core::ptr::from_mut(sums);
-    let start = sums.cast::<Sums>().wrapping_add(products.rows.start * P);
-    let range = SumsRange { start, end: start.wrapping_add(points) };
     let multiply = match wanted {
         Tiles::Both => F::POINTS,
         Tiles::Second => F::POINTS_SECOND,
@@ -39,13 +37,11 @@ pub fn multiply<F: Family, const P: usize>(products: &Products<'_>, sums: &mut [
     let pairs = results.chunks_mut(2 * finish.words()).zip(bias.chunks(2 * size_of::<i32>()));
     for (index, (results, bias)) in pairs.enumerate() {
         let weights = weights.as_ptr().wrapping_add(index * pair_len);
+        let Some(written) = sums.get_mut(rows.clone()) else { return };
+        let Range { start, end } = written.as_mut_ptr_range();
         // SAFETY: a point reads 16 bytes a group of inputs and of weights and writes one `Sums`, or half of it;
-        // the lengths and the alignment of the weights were checked above, for all pairs. Nothing else
-        // refers to the sums.
-        let sums = unsafe {
-            multiply(inputs.as_ptr(), weights, &range, quads);
-            &*sums
-        };
-        tiles::finish(sums, bias, finish, results);
+        // the lengths and the alignment of the weights were checked above, for all pairs.
+        unsafe { multiply(inputs.as_ptr(), weights, &SumsRange { start, end }, quads) };
+        (products.transform_back)(products, sums, bias, results);
     }
 }

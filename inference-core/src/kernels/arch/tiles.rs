@@ -6,7 +6,7 @@
 
 use core::arch::global_asm;
 
-use super::super::winograd::{Finish, Sums};
+use super::super::winograd::{Finish, Products, Sums};
 
 unsafe extern "C" {
     fn thumbnet_tiles_4(sums: *const Sums, results: *mut i32, bias: *const u8, end: *mut i32, mode: usize);
@@ -132,17 +132,15 @@ global_asm!(
     thumbnet_tiles 10",
 );
 
-/// Transforms the sums of one or two output channels back and adds their biases.
-///
-/// `bias`: a little-endian `i32` a channel; `results`: [`Finish::words`] a channel.
-pub fn finish<const P: usize>(sums: &[[Sums; P]; P], bias: &[u8], finish: Finish, results: &mut [i32]) {
+/// See [`Steps::transform_back`](super::super::winograd::Steps::transform_back).
+pub fn transform_back<const P: usize>(products: &Products<'_>, sums: &[Sums], bias: &[u8], results: &mut [i32]) {
     let channels = bias.len() / 4;
-    if !(1..=2).contains(&channels) || results.len() != channels * finish.words() {
+    if !(1..=2).contains(&channels) || results.len() != channels * products.finish.words() || sums.len() < P * P {
         return;
     }
-    let sums = sums.as_ptr().cast::<Sums>();
+    let sums = sums.as_ptr();
     let results = results.as_mut_ptr_range();
-    let mode = match finish {
+    let mode = match products.finish {
         Finish::Outputs => 0,
         Finish::UpperLargest => 1,
         Finish::Largest => 2,

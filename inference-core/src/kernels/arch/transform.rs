@@ -240,15 +240,15 @@ global_asm!(
 );
 
 /// See [`Steps::transform`](super::super::winograd::Steps::transform).
-pub fn transform<const P: usize>(rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]) {
-    let twos = P.saturating_sub(4) / 3;
+pub fn transform(points: usize, rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]) {
+    let twos = points.saturating_sub(4) / 3;
     let span = (6 + 2 * twos) * channels;
     let stride = channels.div_ceil(4) * 16;
-    let used = P * PITCH / size_of::<i32>();
-    if !matches!(P, 4 | 7 | 10)
+    let used = points * PITCH / size_of::<i32>();
+    if !matches!(points, 4 | 7 | 10)
         || channels < 4
         || rows.iter().take(4 + 2 * twos).any(|row| row.len() < span)
-        || size_of_val(inputs) < P * P * stride
+        || size_of_val(inputs) < points * points * stride
         || scratch.len() < used
     {
         return;
@@ -265,8 +265,8 @@ pub fn transform<const P: usize>(rows: &[&[u8]; MAX_ROWS], channels: usize, inpu
         last: channels - 4,
         twos,
     };
-    // SAFETY: the rows of the first `P` points are read up to `span` bytes, whose last group of channels
-    // begins four bytes before the end of a column; `P` rows of scratch memory and `P * P` points are
-    // written. All were checked above.
+    // SAFETY: the rows under so many points are read up to `span` bytes, whose last group of channels
+    // begins four bytes before the end of a column; `points` rows of scratch memory and `points * points` points
+    // are written. All were checked above.
     unsafe { thumbnet_transform(&arguments) };
 }
