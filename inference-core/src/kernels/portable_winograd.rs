@@ -10,47 +10,43 @@ const LOW: u32 = 0x0000_ffff;
 const HIGH: u32 = 0xffff_0000;
 const EVEN_BYTES: u32 = 0x00ff_00ff;
 
+/// What has code of its own for each number of points.
+#[derive(Clone, Copy)]
+pub struct OfPoints {
+    /// Makes one row of points, from the two rows that it combines.
+    transform_row: fn(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]),
+    /// Transforms the sums of one or two output channels back and adds their biases: `bias` has a little-endian
+    /// `i32` a channel, `results` [`Finish::words`].
+    transform_back: fn(products: &Products<'_>, sums: &[Sums], bias: &[u8], results: &mut [i32]),
+}
+
 impl Steps for Portable {
-    fn transform(points: usize, rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], _scratch: &mut [i32]) {
+    type OfPoints = OfPoints;
+
+    fn of_points<const P: usize>() -> OfPoints {
+        OfPoints { transform_row: transform_row::<P>, transform_back: transform_back::<P> }
+    }
+
+    fn transform(
+        of_points: OfPoints,
+        points: usize,
+        rows: &[&[u8]; MAX_ROWS],
+        channels: usize,
+        inputs: &mut [u32],
+        _scratch: &mut [i32],
+    ) {
         let row_words = points * channels.div_ceil(4) * 4;
         for (point, inputs) in POINTS.iter().take(points).zip(inputs.chunks_exact_mut(row_words.max(1))) {
             let rows = point.inputs.map(|row| rows.get(row).copied().unwrap_or(&[]));
-            transform_row(points, rows, point.combine, channels, inputs);
+            (of_points.transform_row)(rows, point.combine, channels, inputs);
         }
     }
 
-    fn multiply(products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]) {
-        let rows = products.rows.start * products.points..products.rows.end * products.points;
-        let channels = results.chunks_mut(2 * products.finish.words()).zip(products.bias.chunks(2 * size_of::<i32>()));
-        for (weights, (results, bias)) in products.weights.chunks(products.pair_len.max(1)).zip(channels) {
-            let Some(rows) = sums.get_mut(rows.clone()) else { return };
-            multiply(products.inputs, weights, products.quads, rows);
-            (products.transform_back)(products, sums, bias, results);
-        }
-    }
-
-    fn transform_back<const P: usize>(products: &Products<'_>, sums: &[Sums], bias: &[u8], results: &mut [i32]) {
-        let Products { finish, wanted, .. } = *products;
-        let unwanted = if wanted == Tiles::Both { 0 } else { 1 };
-        let channels = results.chunks_exact_mut(finish.words()).zip(bias.as_chunks::<4>().0);
-        for (channel, (results, &bias)) in channels.enumerate() {
-            let bias = i32::from_le_bytes(bias);
-            for (tile, results) in results.chunks_exact_mut(finish.words() / 2).enumerate().skip(unwanted) {
-                let [upper, lower] = tile_of::<P>(sums, channel * 2 + tile);
-                let upper_largest = upper[0].max(upper[1]);
-                match finish {
-                    Finish::Outputs => {
-                        for (result, sum) in results.iter_mut().zip([upper, lower].as_flattened()) {
-                            *result = (sum >> 2).wrapping_add(bias);
-                        }
-                    }
-                    Finish::UpperLargest => results[0] = (upper_largest >> 2).wrapping_add(bias),
-                    Finish::Largest => {
-                        results[0] = (upper_largest.max(lower[0]).max(lower[1]) >> 2).wrapping_add(bias);
-                    }
-                }
-            }
-        }
+    fn multiply(of_points: OfPoints, products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]) {
+        let back = |sums: &[Sums], bias: &[u8], results: &mut [i32]| {
+            (of_points.transform_back)(products, sums, bias, results);
+        };
+        multiply(products, sums, results, back);
     }
 
     fn takes_high_words(_unit: &Unit<'_>) -> bool {
@@ -62,8 +58,29 @@ impl Steps for Portable {
     }
 }
 
+/// See [`Steps::multiply`]; `back` transforms the sums of one or two output channels back.
+#[inline(never)]
+pub fn multiply(
+    products: &Products<'_>,
+    sums: &mut [Sums],
+    results: &mut [i32],
+    back: impl Fn(&[Sums], &[u8], &mut [i32]),
+) {
+    let rows = products.rows.start * products.points..products.rows.end * products.points;
+    let (mut weights, mut bias) = (products.weights, products.bias.as_chunks::<4>().0);
+    for results in results.chunks_mut(2 * products.finish.words()) {
+        let Some(rows) = sums.get_mut(rows.clone()) else { return };
+        multiply_pair(products.inputs, weights, products.quads, rows);
+        let biases = bias.split_at_checked(results.len() / products.finish.words());
+        let Some((of_pair, others)) = biases else { return };
+        back(sums, of_pair.as_flattened(), results);
+        bias = others;
+        weights = weights.get(products.pair_len..).unwrap_or(&[]);
+    }
+}
+
 /// The sums of all points of two output channels.
-fn multiply(inputs: &[u32], weights: &[u8], quads: usize, sums: &mut [Sums]) {
+fn multiply_pair(inputs: &[u32], weights: &[u8], quads: usize, sums: &mut [Sums]) {
     let inputs = words::halves(inputs);
     match words::aligned_halves(weights) {
         Some(weights) => products(inputs, weights, i32::from, quads, sums),
@@ -74,30 +91,35 @@ fn multiply(inputs: &[u32], weights: &[u8], quads: usize, sums: &mut [Sums]) {
 /// The sums of all points, from weights that `number` reads.
 #[inline(never)]
 fn products<W: Copy>(inputs: &[i16], weights: &[W], number: impl Fn(W) -> i32, quads: usize, sums: &mut [Sums]) {
-    let group = (quads * 8).max(1);
-    let points = inputs.chunks_exact(group).zip(weights.chunks_exact(group));
+    let quads = quads.max(1);
+    let points = inputs.as_chunks::<8>().0.chunks_exact(quads).zip(weights.as_chunks::<8>().0.chunks_exact(quads));
     for (sums, (inputs, weights)) in sums.iter_mut().zip(points) {
         // One output channel after the other: a small core has no registers for more.
         for (output, sums) in sums.as_chunks_mut::<2>().0.iter_mut().enumerate() {
             let [mut first, mut second] = [0i32; 2];
-            for (inputs, weights) in inputs.as_chunks::<8>().0.iter().zip(weights.as_chunks::<8>().0) {
-                for lane in 0..4 {
+            for (inputs, weights) in inputs.iter().zip(weights) {
+                // Written out: with so few instructions, a loop costs as much as what is in it.
+                let mut add = |lane: usize| {
                     let weight = number(weights[output * 4 + lane]);
                     first = first.wrapping_add(i32::from(inputs[lane]) * weight);
                     second = second.wrapping_add(i32::from(inputs[lane + 4]) * weight);
-                }
+                };
+                add(0);
+                add(1);
+                add(2);
+                add(3);
             }
             *sums = [first, second];
         }
     }
 }
 
-/// One row of points, from the two rows that it combines.
+/// See [`OfPoints::transform_row`].
 #[inline(never)]
-fn transform_row(points: usize, rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]) {
+fn transform_row<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]) {
     let quads = channels.div_ceil(4);
     // Taps of the kernel, and three columns more.
-    let columns = 6 + points.saturating_sub(4) / 3 * 2;
+    let columns = 6 + (P - 4) / 3 * 2;
     for quad in 0..quads {
         let mut patch = [[0; 2]; MAX_COLUMNS];
         for (column, lanes) in patch.iter_mut().take(columns).enumerate() {
@@ -107,12 +129,36 @@ fn transform_row(points: usize, rows: [&[u8]; 2], combine: Combine, channels: us
                 combined(combine, (first >> 8) & EVEN_BYTES, (second >> 8) & EVEN_BYTES),
             ];
         }
-        for (point, inputs) in POINTS.iter().take(points).zip(inputs.chunks_exact_mut(quads * 4)) {
+        for (point, inputs) in POINTS[..P].iter().zip(inputs.chunks_exact_mut(quads * 4)) {
             let Some(tiles) = inputs.as_chunks_mut::<2>().0.get_mut(quad * 2..quad * 2 + 2) else { return };
             for (tile, target) in tiles.iter_mut().enumerate() {
-                let [first, second] =
-                    point.inputs.map(|column| patch.get(column + tile * TILE).copied().unwrap_or_default());
+                let [first, second] = point.inputs.map(|column| patch[column + tile * TILE]);
                 *target = [0, 1].map(|half| combined(point.combine, first[half], second[half]));
+            }
+        }
+    }
+}
+
+/// See [`OfPoints::transform_back`].
+fn transform_back<const P: usize>(products: &Products<'_>, sums: &[Sums], bias: &[u8], results: &mut [i32]) {
+    let Products { finish, wanted, .. } = *products;
+    let unwanted = if wanted == Tiles::Both { 0 } else { 1 };
+    let channels = results.chunks_exact_mut(finish.words()).zip(bias.as_chunks::<4>().0);
+    for (channel, (results, &bias)) in channels.enumerate() {
+        let bias = i32::from_le_bytes(bias);
+        for (tile, results) in results.chunks_exact_mut(finish.words() / 2).enumerate().skip(unwanted) {
+            let [upper, lower] = tile_of::<P>(sums, channel * 2 + tile);
+            let upper_largest = upper[0].max(upper[1]);
+            match finish {
+                Finish::Outputs => {
+                    for (result, sum) in results.iter_mut().zip([upper, lower].as_flattened()) {
+                        *result = (sum >> 2).wrapping_add(bias);
+                    }
+                }
+                Finish::UpperLargest => results[0] = (upper_largest >> 2).wrapping_add(bias),
+                Finish::Largest => {
+                    results[0] = (upper_largest.max(lower[0]).max(lower[1]) >> 2).wrapping_add(bias);
+                }
             }
         }
     }
@@ -122,8 +168,9 @@ fn transform_row(points: usize, rows: [&[u8]; 2], combine: Combine, channels: us
 #[inline(never)]
 fn tile_of<const P: usize>(sums: &[Sums], lane: usize) -> [[i32; TILE]; TILE] {
     let mut rows = [[0; TILE]; P];
+    let lane = lane % 4;
     for (row, sums) in rows.iter_mut().zip(sums.as_chunks::<P>().0) {
-        *row = winograd::outputs::<P>(|point| sums[point][lane % 4]);
+        *row = winograd::outputs::<P>(|point| sums[point][lane]);
     }
     let [left, right] = [0, 1].map(|column| winograd::outputs::<P>(|point| rows[point][column]));
     [[left[0], right[0]], [left[1], right[1]]]

@@ -20,25 +20,33 @@ pub const MAX_ROWS: usize = 8;
 
 /// What a family does its own way.
 pub trait Steps {
+    /// What each number of points has code of its own for.
+    type OfPoints: Copy;
+
+    /// For `P` rows of `P` points.
+    fn of_points<const P: usize>() -> Self::OfPoints;
+
     /// Transforms the inputs of a pair of tiles to `points` rows of `points` points.
     ///
     /// `rows`: from the first tile's first pixel on, `columns * channels` bytes and perhaps more; of a
     /// smaller kernel, the last rows are not read. `inputs`: `[points][groups of 4 channels][2 tiles]`
     /// times two words, each with two 16-bit lanes: channels 0 and 2, then 1 and 3, counted from
     /// [`first_channel`](crate::winograd::first_channel). `scratch`: [`scratch_words`].
-    fn transform(points: usize, rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]);
+    fn transform(
+        of_points: Self::OfPoints,
+        points: usize,
+        rows: &[&[u8]; MAX_ROWS],
+        channels: usize,
+        inputs: &mut [u32],
+        scratch: &mut [i32],
+    );
 
-    /// Multiplies transformed inputs with the weights, one pair of output channels after the other, and
-    /// transforms the sums back with [`Products::transform_back`].
+    /// Multiplies transformed inputs with the weights, one pair of output channels after the other, transforms
+    /// the sums back and adds the biases.
     ///
     /// `sums`: of all points; those of the rows in [`Products::rows`] are written, the others read; `results`:
     /// [`Finish::words`] a channel. What belongs to a tile that is not wanted may be anything.
-    fn multiply(products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]);
-
-    /// Transforms the sums of `P` rows of `P` points of one or two output channels back and adds their biases.
-    ///
-    /// `bias`: a little-endian `i32` a channel; `results`: [`Finish::words`] a channel.
-    fn transform_back<const P: usize>(products: &Products<'_>, sums: &[Sums], bias: &[u8], results: &mut [i32]);
+    fn multiply(of_points: Self::OfPoints, products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]);
 
     /// Whether [`Steps::activate`] may take its shorter way for this layer.
     fn takes_high_words(unit: &Unit<'_>) -> bool;
@@ -68,12 +76,7 @@ pub struct Products<'a> {
     pub wanted: Tiles,
     /// What becomes of it.
     pub finish: Finish,
-    /// [`Steps::transform_back`] for so many points: the only part that has code of its own for each number.
-    pub transform_back: TransformBack,
 }
-
-/// See [`Steps::transform_back`].
-pub type TransformBack = fn(&Products<'_>, &[Sums], &[u8], &mut [i32]);
 
 /// The tiles of a pair whose outputs are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +160,7 @@ pub fn rows<S: Steps, const P: usize>(
     workspace: &mut [u8],
     outputs: [&mut [u8]; 2],
 ) {
-    step::<S>(unit, input, workspace, outputs, (P, S::transform_back::<P>));
+    step::<S>(unit, input, workspace, outputs, (P, S::of_points::<P>()));
 }
 
 /// One step with so many points in one dimension. Not inline: one copy serves all kernels.
@@ -167,7 +170,7 @@ fn step<S: Steps>(
     input: &InputRows<'_>,
     workspace: &mut [u8],
     mut outputs: [&mut [u8]; 2],
-    (points, transform_back): (usize, TransformBack),
+    (points, of_points): (usize, S::OfPoints),
 ) -> Option<()> {
     let layer = &unit.layer;
     let parts = Parts::of(layer);
@@ -199,7 +202,7 @@ fn step<S: Steps>(
             Some(patch) if patch.len() >= patch_len => patch,
             _ => blank,
         };
-        S::transform(points, &core::array::from_fn(patch), channels, inputs, shared);
+        S::transform(of_points, points, &core::array::from_fn(patch), channels, inputs, shared);
         let (sums, results) = shared.split_at_mut_checked(parts.sums)?;
         let results = results.get_mut(..parts.results)?;
         let sums: &mut [Sums] = sums.as_chunks_mut().0;
@@ -219,9 +222,8 @@ fn step<S: Steps>(
             bias: unit.parameters.bias,
             wanted: if tail < TILE { Tiles::Both } else { Tiles::Second },
             finish,
-            transform_back,
         };
-        S::multiply(&products, sums, results);
+        S::multiply(of_points, &products, sums, results);
         let block = Block { left, tail, high_words };
         match (aligned, layer.pool == Pool::NONE) {
             (true, _) => block.write_windows::<S>(unit, results, 2, outputs[0]),

@@ -7,7 +7,8 @@ use super::dense::{self, DenseArguments};
 use super::direct::{self, BlockArguments};
 use super::patch::Arguments;
 use super::points::{self, SumsRange};
-use super::{requantize, tiles, transform};
+use super::tiles::Back;
+use super::{requantize, transform};
 
 /// See [`Family::BLOCK`].
 pub type BlockLoop = unsafe extern "C" fn(arguments: *const BlockArguments);
@@ -86,16 +87,25 @@ impl<F: Family> Kernels for F {
 }
 
 impl<F: Family> Steps for F {
-    fn transform(points: usize, rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]) {
+    type OfPoints = Back;
+
+    fn of_points<const P: usize>() -> Back {
+        Back::of::<P>()
+    }
+
+    fn transform(
+        _back: Back,
+        points: usize,
+        rows: &[&[u8]; MAX_ROWS],
+        channels: usize,
+        inputs: &mut [u32],
+        scratch: &mut [i32],
+    ) {
         transform::transform(points, rows, channels, inputs, scratch);
     }
 
-    fn multiply(products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]) {
-        points::multiply::<F>(products, sums, results);
-    }
-
-    fn transform_back<const P: usize>(products: &Products<'_>, sums: &[Sums], bias: &[u8], results: &mut [i32]) {
-        tiles::transform_back::<P>(products, sums, bias, results);
+    fn multiply(back: Back, products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]) {
+        points::multiply::<F>(back, products, sums, results);
     }
 
     fn takes_high_words(unit: &Unit<'_>) -> bool {

@@ -1,10 +1,9 @@
 //! The products of the Winograd algorithm: what the families in assembly share around their loops.
 
-use core::ops::Range;
-
-use super::super::portable::Portable;
-use super::super::winograd::{Products, Steps, Sums, Tiles};
+use super::super::portable_winograd;
+use super::super::winograd::{Products, Sums, Tiles};
 use super::family::Family;
+use super::tiles::Back;
 
 /// Most groups of four channels that the loops take.
 pub const MAX_QUADS: usize = 32;
@@ -16,32 +15,42 @@ pub struct SumsRange {
     end: *mut Sums,
 }
 
-/// See [`Steps::multiply`].
-pub fn multiply<F: Family>(products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]) {
+/// See [`Steps::multiply`](super::super::winograd::Steps::multiply).
+#[inline(never)]
+pub fn multiply<F: Family>(back: Back, products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]) {
     let &Products { inputs, weights, pair_len, quads, bias, wanted, finish, .. } = products;
-    let rows = products.rows.start * products.points..products.rows.end * products.points;
-    let points = rows.len();
+    let written = products.rows.start * products.points..products.rows.end * products.points;
+    let points = written.len();
     let channels = results.len() / finish.words();
     let last_pair = channels.saturating_sub(1) / 2;
-    let fits = inputs.len() >= points * quads * 4
+    let fits = points > 0
+        && written.end <= sums.len()
+        && back.sums() <= sums.len()
+        && inputs.len() >= points * quads * 4
         && weights.len() >= last_pair * pair_len + points * quads * 16
-        && bias.len() >= channels * size_of::<i32>();
+        && bias.len() >= channels * size_of::<i32>()
+        && results.len() == channels * finish.words();
     let aligned = weights.as_ptr().addr().is_multiple_of(4) && pair_len.is_multiple_of(4);
-    if !fits || !aligned || points == 0 || !(1..=MAX_QUADS).contains(&quads) {
-        return Portable::multiply(products, sums, results);
+    if !fits || !aligned || !(1..=MAX_QUADS).contains(&quads) {
+        let back = |sums: &[Sums], bias: &[u8], results: &mut [i32]| back.run(sums, bias, finish, results);
+        return portable_winograd::multiply(products, sums, results, back);
     }
     let multiply = match wanted {
         Tiles::Both => F::POINTS,
         Tiles::Second => F::POINTS_SECOND,
     };
-    let pairs = results.chunks_mut(2 * finish.words()).zip(bias.chunks(2 * size_of::<i32>()));
-    for (index, (results, bias)) in pairs.enumerate() {
-        let weights = weights.as_ptr().wrapping_add(index * pair_len);
-        let Some(written) = sums.get_mut(rows.clone()) else { return };
-        let Range { start, end } = written.as_mut_ptr_range();
-        // SAFETY: a point reads 16 bytes a group of inputs and of weights and writes one `Sums`, or half of it;
-        // the lengths and the alignment of the weights were checked above, for all pairs.
-        unsafe { multiply(inputs.as_ptr(), weights, &SumsRange { start, end }, quads) };
-        (products.transform_back)(products, sums, bias, results);
+    let sums = sums.as_mut_ptr();
+    let range = SumsRange { start: sums.wrapping_add(written.start), end: sums.wrapping_add(written.end) };
+    let (mut weights, mut bias) = (weights.as_ptr(), bias.as_ptr());
+    for results in results.chunks_mut(2 * finish.words()) {
+        // SAFETY: a point reads 16 bytes a group of inputs and of weights and writes one `Sums`, or half of it; then all
+        // sums are read, and a bias a channel. The lengths and the alignment of the weights were checked above, for
+        // all pairs, and nothing else refers to the sums.
+        unsafe {
+            multiply(inputs.as_ptr(), weights, &range, quads);
+            back.tiles(sums, bias, finish, results);
+        }
+        weights = weights.wrapping_add(pair_len);
+        bias = bias.wrapping_add(2 * size_of::<i32>());
     }
 }

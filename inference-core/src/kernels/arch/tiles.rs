@@ -6,7 +6,7 @@
 
 use core::arch::global_asm;
 
-use super::super::winograd::{Finish, Products, Sums};
+use super::super::winograd::{Finish, Sums};
 
 unsafe extern "C" {
     fn thumbnet_tiles_4(sums: *const Sums, results: *mut i32, bias: *const u8, end: *mut i32, mode: usize);
@@ -132,27 +132,57 @@ global_asm!(
     thumbnet_tiles 10",
 );
 
-/// See [`Steps::transform_back`](super::super::winograd::Steps::transform_back).
-pub fn transform_back<const P: usize>(products: &Products<'_>, sums: &[Sums], bias: &[u8], results: &mut [i32]) {
-    let channels = bias.len() / 4;
-    if !(1..=2).contains(&channels) || results.len() != channels * products.finish.words() || sums.len() < P * P {
-        return;
+/// The loop for a number of points.
+#[derive(Clone, Copy)]
+pub struct Back {
+    points: usize,
+    tiles: unsafe extern "C" fn(*const Sums, *mut i32, *const u8, *mut i32, usize),
+}
+
+impl Back {
+    /// For `P` points in one dimension: 4, 7 or 10.
+    pub fn of<const P: usize>() -> Self {
+        let tiles = const {
+            match P {
+                4 => thumbnet_tiles_4,
+                7 => thumbnet_tiles_7,
+                10 => thumbnet_tiles_10,
+                _ => panic!("no kernel has so many points"),
+            }
+        };
+        Self { points: P, tiles }
     }
-    let sums = sums.as_ptr();
-    let results = results.as_mut_ptr_range();
-    let mode = match products.finish {
-        Finish::Outputs => 0,
-        Finish::UpperLargest => 1,
-        Finish::Largest => 2,
-    };
-    // SAFETY: `P * P` sums of four lanes are read, two lanes a channel; one bias and the words of the
-    // results, of which the mode writes `finish.words()` a channel, were checked above.
-    unsafe {
-        match P {
-            4 => thumbnet_tiles_4(sums, results.start, bias.as_ptr(), results.end, mode),
-            7 => thumbnet_tiles_7(sums, results.start, bias.as_ptr(), results.end, mode),
-            10 => thumbnet_tiles_10(sums, results.start, bias.as_ptr(), results.end, mode),
-            _ => {}
+
+    /// How many sums are read.
+    pub fn sums(&self) -> usize {
+        self.points * self.points
+    }
+
+    /// Transforms the sums of one or two output channels back and adds their biases.
+    ///
+    /// `bias`: a little-endian `i32` a channel; `results`: [`Finish::words`] a channel.
+    pub fn run(&self, sums: &[Sums], bias: &[u8], finish: Finish, results: &mut [i32]) {
+        let channels = bias.len() / size_of::<i32>();
+        let fits = (1..=2).contains(&channels) && results.len() == channels * finish.words();
+        if fits && sums.len() >= self.sums() {
+            // SAFETY: all that is read and written was checked above.
+            unsafe { self.tiles(sums.as_ptr(), bias.as_ptr(), finish, results) }
         }
+    }
+
+    /// The same without checks.
+    ///
+    /// # Safety
+    /// There are [`sums`](Self::sums), results of one or two channels, and a bias for each.
+    #[inline]
+    pub unsafe fn tiles(&self, sums: *const Sums, bias: *const u8, finish: Finish, results: &mut [i32]) {
+        let results = results.as_mut_ptr_range();
+        let mode = match finish {
+            Finish::Outputs => 0,
+            Finish::UpperLargest => 1,
+            Finish::Largest => 2,
+        };
+        // SAFETY: of each sum two lanes are read a channel; the mode writes `finish.words()` results a channel.
+        unsafe { (self.tiles)(sums, results.start, bias, results.end, mode) };
     }
 }

@@ -240,6 +240,7 @@ global_asm!(
 );
 
 /// See [`Steps::transform`](super::super::winograd::Steps::transform).
+#[inline(never)]
 pub fn transform(points: usize, rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]) {
     let twos = points.saturating_sub(4) / 3;
     let span = (6 + 2 * twos) * channels;
