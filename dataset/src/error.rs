@@ -31,7 +31,7 @@ pub enum DatasetError {
         second: String,
     },
     /// A directory or file which the operating system does not let us read.
-    #[error("{}: cannot be read: {source}", path.display())]
+    #[error("{}: cannot be read", path.display())]
     Read {
         /// The directory or file.
         path: PathBuf,

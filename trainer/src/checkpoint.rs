@@ -71,15 +71,23 @@ pub struct State {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The file system.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: cannot be written or read", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
     },
-    /// The weights or the optimizer's memory.
-    #[error("{}: {source}; remove {} to train from the start", path.display(), path.display())]
+    /// The weights or the optimizer's memory, when they are written.
+    #[error("{}: cannot be written; once it can be, go on with --resume", path.display())]
+    Save {
+        /// The checkpoint's directory.
+        path: PathBuf,
+        /// What Burn says.
+        source: RecordError,
+    },
+    /// The weights or the optimizer's memory, when they are read.
+    #[error("{}: is damaged; remove it to train from the start", path.display())]
     Record {
         /// The checkpoint's directory.
         path: PathBuf,
@@ -87,7 +95,7 @@ pub enum CheckpointError {
         source: RecordError,
     },
     /// `state.json` is not what was written.
-    #[error("{}: {source}; remove its directory to train from the start", path.display())]
+    #[error("{}: is damaged; remove its directory to train from the start", path.display())]
     State {
         /// The file.
         path: PathBuf,
@@ -124,7 +132,7 @@ pub fn save(out: &Path, state: &State, network: &Network, optimizer: &ModuleOpti
     let path = out.join(DIRECTORY).join(format!("{PREFIX}{epoch:04}"));
     let building = files::temporary(&path);
     let io = |source| CheckpointError::Io { path: building.clone(), source };
-    let record = |source| CheckpointError::Record { path: building.clone(), source };
+    let record = |source| CheckpointError::Save { path: building.clone(), source };
     if building.exists() {
         fs::remove_dir_all(&building).map_err(io)?;
     }

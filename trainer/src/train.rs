@@ -100,6 +100,11 @@ pub fn train(
     progress.start(spec, state.history.len(), resumed);
     let mut training = Training { spec, data, seed: options.seed, stepper, network, optimizer };
     let mut state = state;
+    let file = out.join("history.csv");
+    if resumed {
+        // A training that was killed may have left the file one epoch behind its checkpoint.
+        history::save(&state.history, &file)?;
+    }
     while state.history.len() < spec.total_epochs() {
         let started = Instant::now();
         let epoch = state.history.len();
@@ -116,7 +121,7 @@ pub fn train(
         state.history.push(record);
         state.seconds += started.elapsed().as_secs_f64();
         checkpoint::save(out, &state, &training.network, &training.optimizer)?;
-        history::save(&state.history, &out.join("history.csv"))?;
+        history::save(&state.history, &file)?;
         progress.epoch(&record, spec.total_epochs(), started.elapsed());
     }
     let card = finish(spec, data, options, &training.trained(&device), state, &device)?;

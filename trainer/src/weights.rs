@@ -18,7 +18,7 @@ pub struct Kernel {
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The file system.
-    #[error("{file}: cannot be read: {source}")]
+    #[error("{file}: cannot be read")]
     Io {
         /// The file.
         file: String,
@@ -26,7 +26,7 @@ pub enum WeightsError {
         source: std::io::Error,
     },
     /// Not an ONNX file.
-    #[error("{file}: is not an ONNX model: {source}")]
+    #[error("{file}: is not an ONNX model")]
     Decode {
         /// The file.
         file: String,

@@ -5,12 +5,14 @@ mod curves;
 mod gradients;
 mod violins;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
+
+use crate::files;
 
 pub use confusion::Confusion;
 pub use curves::Curves;
@@ -50,10 +52,14 @@ pub trait Picture {
             // The font is a valid one; were it not, drawing would say so.
             let _ = register_font(FONT, FontStyle::Normal, dejavu::sans::regular());
         });
-        let png = dir.join(format!("{stem}.png"));
-        finish(&png, self.on(&BitMapBackend::new(&png, self.size()).into_drawing_area()))?;
-        let svg = dir.join(format!("{stem}.svg"));
-        finish(&svg, self.on(&SVGBackend::new(&svg, self.size()).into_drawing_area()))
+        let write = |file: PathBuf, draw: &dyn Fn(&Path) -> Result<(), Fault>| {
+            files::replace_with(&file, draw)
+                .map_err(|fault| PlotError { file: file.display().to_string(), fault: fault.to_string() })
+        };
+        write(dir.join(format!("{stem}.png")), &|png| {
+            self.on(&BitMapBackend::new(png, self.size()).into_drawing_area())
+        })?;
+        write(dir.join(format!("{stem}.svg")), &|svg| self.on(&SVGBackend::new(svg, self.size()).into_drawing_area()))
     }
 
     /// Draws it on white and hands it to the file.
@@ -66,8 +72,4 @@ pub trait Picture {
         area.present()?;
         Ok(())
     }
-}
-
-fn finish(file: &Path, drawn: Result<(), Fault>) -> Result<(), PlotError> {
-    drawn.map_err(|fault| PlotError { file: file.display().to_string(), fault: fault.to_string() })
 }
