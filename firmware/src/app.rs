@@ -16,7 +16,7 @@ use crate::log::debug;
 const _: () = assert!(protocol::MAX_CLASSES >= inference_core::format::MAX_CLASSES);
 
 /// Bytes taken from the serial line at a time.
-const CHUNK: usize = 32;
+const CHUNK: usize = 16;
 
 /// Why the application stopped serving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +36,21 @@ pub struct App<'a, K, const N: usize> {
     network: Network<'a, 'a, K>,
     reader: &'a mut FrameReader<N>,
     reply: &'a mut [u8; REPLY_LEN],
-    rows: Rows,
+    progress: Progress,
 }
 
-/// How far a streamed image has come.
-#[derive(Clone, Copy, Debug, Default)]
-struct Rows {
-    next: u16,
-    /// Ticks of the rows so far.
+/// What has come of requests so far.
+#[derive(Clone, Copy, Debug)]
+struct Progress {
+    /// The next row of a streamed image.
+    row: u16,
+    /// Ticks of the image, or of its rows so far.
     ticks: Option<u64>,
+    benchmark: Benchmark,
+}
+
+impl Progress {
+    const NONE: Self = Self { row: 0, ticks: None, benchmark: Benchmark { runs: 0, fastest: 0, slowest: 0, total: 0 } };
 }
 
 impl<'a, K: Kernels, const N: usize> App<'a, K, N> {
@@ -56,7 +62,7 @@ impl<'a, K: Kernels, const N: usize> App<'a, K, N> {
         reader: &'a mut FrameReader<N>,
         reply: &'a mut [u8; REPLY_LEN],
     ) -> Self {
-        Self { info, network, reader, reply, rows: Rows::default() }
+        Self { info, network, reader, reply, progress: Progress::NONE }
     }
 
     /// Answers requests until the serial line ends or fails. May be called again.
@@ -80,7 +86,7 @@ impl<'a, K: Kernels, const N: usize> App<'a, K, N> {
     fn take<B: Board>(&mut self, byte: u8, board: &mut B) -> Result<(), <B::Serial as embedded_io::ErrorType>::Error> {
         // The pixels of a request stay in the reader while the network reads them.
         let Some(frame) = self.reader.push(byte) else { return Ok(()) };
-        let mut worker = Worker { info: &self.info, network: &mut self.network, rows: &mut self.rows, board };
+        let mut worker = Worker { info: &self.info, network: &mut self.network, progress: &mut self.progress, board };
         let (sequence, outcome) = match frame {
             Ok(frame) => (frame.sequence, worker.work(frame.message)),
             Err(error) => (UNREADABLE, Err(ErrorCode::Frame(error))),
@@ -91,26 +97,24 @@ impl<'a, K: Kernels, const N: usize> App<'a, K, N> {
     }
 }
 
-/// What has come of a request. Small: replies are written when the network's stack is free again.
+/// What has come of a request. Small: it is on the stack while the network works, and the reply is written later.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Outcome {
     Info,
     /// The network has its prediction.
-    Predicted {
-        ticks: Option<u64>,
-    },
+    Predicted,
     RowAccepted {
         row: u16,
     },
-    Benchmark(Benchmark),
+    Benchmark,
 }
 
 /// All that is needed to answer a request.
 struct Worker<'w, 'a, B, K> {
     info: &'w BoardInfo,
     network: &'w mut Network<'a, 'a, K>,
-    rows: &'w mut Rows,
+    progress: &'w mut Progress,
     board: &'w mut B,
 }
 
@@ -120,10 +124,12 @@ impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
     fn work(&mut self, message: &[u8]) -> Result<Outcome, ErrorCode> {
         match decode(message)? {
             Request::Info => Ok(Outcome::Info),
-            Request::Classify { pixels } => self.classify(pixels).map(|ticks| Outcome::Predicted { ticks }),
+            Request::Classify { pixels } => self.classify(pixels).map(|()| Outcome::Predicted),
             Request::ClassifyRow { row, pixels } => self.classify_row(row, pixels),
-            Request::Benchmark { runs, pixels } => self.benchmark(runs, pixels).map(Outcome::Benchmark),
-            Request::BenchmarkLayer { layer, pixels } => self.benchmark_layer(layer, pixels).map(Outcome::Benchmark),
+            Request::Benchmark { runs, pixels } => self.benchmark(runs, pixels).map(|()| Outcome::Benchmark),
+            Request::BenchmarkLayer { layer, pixels } => {
+                self.benchmark_layer(layer, pixels).map(|()| Outcome::Benchmark)
+            }
             _ => Err(ErrorCode::UnknownMessage),
         }
     }
@@ -139,16 +145,14 @@ impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
         debug!("frame {}: {}", sequence, outcome);
         let reply = match outcome {
             Ok(Outcome::Info) => Reply::Info(self.info()),
-            Ok(Outcome::Predicted { ticks }) => match self.network.finish() {
+            Ok(Outcome::Predicted) => {
                 // MAX_CLASSES of the protocol is no smaller than that of the model format.
-                Ok(found) => {
-                    let logits = LogitsOf(found.logits().iter());
-                    Reply::Prediction(Prediction { class: found.class() as u8, ticks, logits })
-                }
-                Err(error) => Reply::Error(refused(error)),
-            },
+                let found = self.network.prediction();
+                let logits = LogitsOf(found.logits().iter());
+                Reply::Prediction(Prediction { class: found.class() as u8, ticks: self.progress.ticks, logits })
+            }
             Ok(Outcome::RowAccepted { row }) => Reply::RowAccepted { row },
-            Ok(Outcome::Benchmark(benchmark)) => Reply::Benchmark(benchmark),
+            Ok(Outcome::Benchmark) => Reply::Benchmark(self.progress.benchmark),
             Err(error) => Reply::Error(error),
         };
         // REPLY_LEN is enough for every reply; the test of the largest ones shows it.
@@ -176,19 +180,21 @@ impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
         }
     }
 
-    /// The ticks of a whole image.
-    fn classify(&mut self, pixels: &[u8]) -> Result<Option<u64>, ErrorCode> {
-        *self.rows = Rows::default();
+    /// A whole image. Inline: one frame less on the stack.
+    #[inline(always)]
+    fn classify(&mut self, pixels: &[u8]) -> Result<(), ErrorCode> {
+        self.progress.row = 0;
         let (result, ticks) = self.timed(|network| network.classify(pixels).map(|_| ()));
-        result.map(|()| ticks).map_err(refused)
+        self.progress.ticks = ticks;
+        result.map_err(refused)
     }
 
     fn classify_row(&mut self, row: u16, pixels: &[u8]) -> Result<Outcome, ErrorCode> {
         if row == 0 {
-            *self.rows = Rows { next: 0, ticks: Some(0) };
+            (self.progress.row, self.progress.ticks) = (0, Some(0));
             self.network.reset();
         }
-        let expected = self.rows.next;
+        let expected = self.progress.row;
         if row != expected {
             return Err(ErrorCode::WrongRow { expected });
         }
@@ -199,27 +205,25 @@ impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
             Ok(())
         });
         result.map_err(refused)?;
-        self.rows.next += 1;
-        self.rows.ticks = self.rows.ticks.zip(ticks).map(|(before, now)| before + now);
-        if !last {
-            return Ok(Outcome::RowAccepted { row });
-        }
-        let rows = core::mem::take(self.rows);
-        Ok(Outcome::Predicted { ticks: rows.ticks })
+        self.progress.ticks = self.progress.ticks.zip(ticks).map(|(before, now)| before + now);
+        self.progress.row = if last { 0 } else { row + 1 };
+        Ok(if last { Outcome::Predicted } else { Outcome::RowAccepted { row } })
     }
 
-    fn benchmark(&mut self, runs: u16, pixels: &[u8]) -> Result<Benchmark, ErrorCode> {
-        let mut benchmark = Benchmark { runs, fastest: u64::MAX, slowest: 0, total: 0 };
+    fn benchmark(&mut self, runs: u16, pixels: &[u8]) -> Result<(), ErrorCode> {
+        self.progress.benchmark = Benchmark { runs, fastest: u64::MAX, slowest: 0, total: 0 };
         for _ in 0..runs {
-            let ticks = self.classify(pixels)?.ok_or(ErrorCode::NoCounter)?;
+            self.classify(pixels)?;
+            let ticks = self.progress.ticks.ok_or(ErrorCode::NoCounter)?;
+            let benchmark = &mut self.progress.benchmark;
             benchmark.fastest = benchmark.fastest.min(ticks);
             benchmark.slowest = benchmark.slowest.max(ticks);
             benchmark.total += ticks;
         }
-        if runs == 0 { Err(ErrorCode::NoRuns) } else { Ok(benchmark) }
+        if runs == 0 { Err(ErrorCode::NoRuns) } else { Ok(()) }
     }
 
-    fn benchmark_layer(&mut self, layer: u16, pixels: &[u8]) -> Result<Benchmark, ErrorCode> {
+    fn benchmark_layer(&mut self, layer: u16, pixels: &[u8]) -> Result<(), ErrorCode> {
         let model = *self.network.model();
         let layers = model.layer_count() as u16;
         if layer >= layers {
@@ -230,7 +234,7 @@ impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
         if pixels.len() != expected {
             return Err(ErrorCode::WrongLength { expected: expected as u32 });
         }
-        *self.rows = Rows::default();
+        self.progress.row = 0;
         self.network.reset();
         self.board.restart_counter();
         let (mut before, mut total) = (0, 0);
@@ -244,10 +248,12 @@ impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
                 before = now;
             }
         }
-        Ok(Benchmark { runs: 1, fastest: total, slowest: total, total })
+        self.progress.benchmark = Benchmark { runs: 1, fastest: total, slowest: total, total };
+        Ok(())
     }
 
     /// What `work` gives, and its ticks. The light burns meanwhile.
+    #[inline(always)]
     fn timed<T>(&mut self, work: impl FnOnce(&mut Network<'a, 'a, K>) -> T) -> (T, Option<u64>) {
         // A light that fails is no reason not to work.
         let _ = self.board.led().set_high();

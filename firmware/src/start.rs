@@ -3,7 +3,7 @@
 use firmware::{App, BoardInfo, Stopped};
 use inference_core::{Model, Network};
 use protocol::{FrameReader, REPLY_LEN};
-use static_cell::ConstStaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::image;
 
@@ -20,22 +20,15 @@ struct Arena([u8; ARENA_LEN]);
 static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena([0; ARENA_LEN]));
 static READER: ConstStaticCell<FrameReader<REQUEST_LEN>> = ConstStaticCell::new(FrameReader::new());
 static REPLY: ConstStaticCell<[u8; REPLY_LEN]> = ConstStaticCell::new([0; REPLY_LEN]);
+static APP: StaticCell<App<'static, Kernels, REQUEST_LEN>> = StaticCell::new();
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let mut board = board::init();
-    let info = BoardInfo {
-        name: BOARD_NAME,
-        core: CORE,
-        emulated: EMULATED,
-        counter_hz: board::COUNTER_HZ,
-        flash_bytes: image::flash_bytes(),
-    };
     // Where the model is part of the image, the build script has parsed the same bytes and taken the arena's size from
     // them.
     let Ok(model) = Model::parse(model_bytes()) else { board::halt() };
-    let Ok(network) = Network::<'_, '_, Kernels>::with_kernels(&model, &mut ARENA.take().0) else { board::halt() };
-    let mut app = App::new(info, network, READER.take(), REPLY.take());
+    let Some(app) = set_up(model) else { board::halt() };
     loop {
         match app.serve(&mut board) {
             // What the line lost is noticed by the checksum of its frame.
@@ -43,6 +36,20 @@ fn main() -> ! {
             Stopped::End => board::halt(),
         }
     }
+}
+
+/// The application. Not inline: its copies of the network are on the stack only until they are where they stay.
+#[inline(never)]
+fn set_up(model: Model<'static>) -> Option<&'static mut App<'static, Kernels, REQUEST_LEN>> {
+    let info = BoardInfo {
+        name: BOARD_NAME,
+        core: CORE,
+        emulated: EMULATED,
+        counter_hz: board::COUNTER_HZ,
+        flash_bytes: image::flash_bytes(),
+    };
+    let network = Network::with_kernels(&model, &mut ARENA.take().0).ok()?;
+    Some(APP.init(App::new(info, network, READER.take(), REPLY.take())))
 }
 
 /// The model that was put into its memory region before the board started, as long as its header says.

@@ -46,12 +46,12 @@ pub fn scratch(layer: &Layer) -> Range<usize> {
 pub fn check(layers: &(impl Layers + ?Sized)) -> Result<(), usize> {
     simulate(layers, |schedule, turn| {
         let received = schedule.received(turn.target);
-        let target = layers.get(turn.target);
-        let [first, second] = target.map_or([0..0, 0..0], |target| rows(&target, received..received + turn.rows));
-        let scratch = turn.worker.and_then(|worker| layers.get(worker)).map_or(0..0, |worker| scratch(&worker));
+        let rows = layers.with(turn.target, |target| rows(target, received..received + turn.rows));
+        let [first, second] = rows.unwrap_or([0..0, 0..0]);
+        let scratch = turn.worker.and_then(|worker| layers.with(worker, scratch)).unwrap_or(0..0);
         let written = [first, second, scratch];
-        let is_kept = |index| layers.get(index).is_some_and(|layer| is_kept(schedule, turn, &written, index, &layer));
-        (0..layers.count()).find(|index| !is_kept(*index)).map_or(Ok(()), Err)
+        let is_kept = |index| layers.with(index, |layer| is_kept(schedule, turn, &written, index, layer));
+        (0..layers.count()).find(|&index| is_kept(index) != Some(true)).map_or(Ok(()), Err)
     })
 }
 

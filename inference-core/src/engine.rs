@@ -8,8 +8,8 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use crate::arena;
-use crate::format::{Algorithm, Op};
-use crate::kernels::{self, InputRows, Kernels, Selected, Unit};
+use crate::format::{Algorithm, Layer, Op};
+use crate::kernels::{self, InputRows, Kernels, Parameters, Selected, Unit};
 use crate::model::Model;
 use crate::schedule::{RowWindow, Schedule};
 
@@ -19,6 +19,9 @@ pub struct Network<'m, 'a, K = Selected> {
     model: Model<'m>,
     arena: &'a mut [u8],
     schedule: Schedule,
+    /// The layer that works, read once a step: not on the stack, which is deepest then.
+    layer: Layer,
+    parameters: Parameters<'m>,
     kernels: PhantomData<K>,
 }
 
@@ -116,7 +119,15 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         if kernels::uses(model) & !K::USES != 0 {
             return Err(NetworkError::KernelMissing);
         }
-        Ok(Self { model: *model, arena, schedule: Schedule::new(model), kernels: PhantomData })
+        let layer = Layer::new(Op::Dense, model.input(), model.input());
+        Ok(Self {
+            model: *model,
+            arena,
+            schedule: Schedule::new(model),
+            layer,
+            parameters: Parameters::default(),
+            kernels: PhantomData,
+        })
     }
 
     /// The model that this network runs.
@@ -184,9 +195,15 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
             return Err(InputError::MissingRows { missing });
         }
         while let Step::Worked { .. } = self.step() {}
+        Ok(self.prediction())
+    }
+
+    /// What the last layer holds: what the image shows, once [`Network::step`] says that it is done.
+    #[inline(never)]
+    pub fn prediction(&self) -> Prediction<'_> {
         let last = self.model.layer_count().saturating_sub(1);
         let scratch = self.model.layer(last).map_or(0..0, |layer| arena::scratch(&layer));
-        Ok(Prediction { logits: Logits(self.arena.get(scratch).unwrap_or(&[]).as_chunks().0) })
+        Prediction { logits: Logits(self.arena.get(scratch).unwrap_or(&[]).as_chunks().0) }
     }
 
     fn missing_rows(&self) -> u16 {
@@ -195,64 +212,58 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
 
     /// One step of a layer that can work.
     fn work(&mut self, index: usize) {
-        // By reference: a record is not copied on the stack.
-        let Some(layer) = &self.model.layer(index) else { return };
-        let unit = Unit { layer, parameters: self.model.parameters(layer) };
-        let rows = if layer.accumulates() {
-            let rows = self.schedule.output_rows(index, layer);
-            self.accumulate_row(index, &unit);
+        self.load(index);
+        let rows = if self.layer.accumulates() {
+            let rows = self.schedule.output_rows(index, &self.layer);
+            self.accumulate_row(index);
             if rows > 0 {
-                self.emit(index, &unit);
+                self.emit(index);
             }
             rows
         } else {
-            self.slide_row(index, &unit)
+            self.slide_row(index)
         };
-        self.schedule.advance(index, layer, rows);
+        self.schedule.advance(index, &self.layer, rows);
+    }
+
+    /// Reads what the file says of the layer that works. Not inline: the copy on the stack is gone when the layer works.
+    #[inline(never)]
+    fn load(&mut self, index: usize) {
+        if let Some(layer) = self.model.layer(index) {
+            self.layer = layer;
+            self.parameters = self.model.parameters(&self.layer);
+        }
     }
 
     /// One step of a layer that slides a window over its input; returns how many output rows it makes.
-    fn slide_row(&mut self, index: usize, unit: &Unit<'_>) -> u16 {
-        let layer = unit.layer;
-        let window = RowWindow::of(layer, self.schedule.received(index + 1));
+    fn slide_row(&mut self, index: usize) -> u16 {
+        let done = self.schedule.received(index + 1);
+        let window = RowWindow::of(&self.layer, done);
         let first = self.open_row(index + 1, 0);
         let second = if window.output_rows == 2 { self.open_row(index + 1, 1) } else { 0..0 };
-        let inside = window.first.max(0) as u16..window.end;
-        let split = usize::from(layer.ring_rows).saturating_sub(arena::slot(layer, inside.start));
-        let [until_end, from_start] = arena::rows(layer, inside);
-        // Where the window fills the ring, its first row shares padding with its last one: both parts are one.
-        let is_full = until_end.start < from_start.end;
-        let (turn, start_len) = (until_end.start.wrapping_sub(from_start.start), from_start.len());
-        let [ring, rest] = if is_full { [from_start.start..until_end.end, 0..0] } else { [until_end, from_start] };
-        let ranges = [ring, rest, first, second, arena::scratch(layer)];
-        // Parsing has checked that these are disjoint.
-        if let Ok([ring, rest, first, second, workspace]) = self.arena.get_disjoint_mut(ranges) {
-            let parts = if is_full { [ring.get(turn..), ring.get(..start_len)] } else { [Some(&*ring), Some(&*rest)] };
-            let input = InputRows {
-                parts: parts.map(|part| part.unwrap_or(&[])),
-                above: window.first.min(0).unsigned_abs() as usize,
-                split,
-                pitch: layer.ring_pitch(),
-                row_len: layer.padded_row_len(),
-                conv_rows: window.conv_rows,
-            };
-            match (layer.op, layer.algorithm, layer.window.kernel_height) {
-                (_, Algorithm::Winograd, 3) => K::winograd_rows::<4>(unit, &input, workspace, [first, second]),
-                (_, Algorithm::Winograd, 5) => K::winograd_rows::<7>(unit, &input, workspace, [first, second]),
-                (_, Algorithm::Winograd, _) => K::winograd_rows::<10>(unit, &input, workspace, [first, second]),
-                (Op::DepthwiseConv, ..) => K::depthwise_row(unit, &input, first),
-                _ if !kernels::is_enough(workspace.len(), layer) => {
-                    K::conv_row_without_workspace(unit, &input, first);
-                }
-                _ => K::conv_row(unit, &input, workspace, first),
-            }
+        let layer = &self.layer;
+        let unit = &Unit { layer, parameters: &self.parameters };
+        let Some(Sliding { input, workspace, outputs }) = &mut sliding(layer, &window, self.arena, [first, second])
+        else {
+            return window.output_rows;
+        };
+        let [first, second] = outputs;
+        match (layer.op, layer.algorithm, layer.window.kernel_height) {
+            (_, Algorithm::Winograd, 3) => K::winograd_rows::<4>(unit, input, workspace, [first, second]),
+            (_, Algorithm::Winograd, 5) => K::winograd_rows::<7>(unit, input, workspace, [first, second]),
+            (_, Algorithm::Winograd, _) => K::winograd_rows::<10>(unit, input, workspace, [first, second]),
+            (Op::DepthwiseConv, ..) => K::depthwise_row(unit, input, first),
+            _ if !kernels::is_enough(workspace.len(), layer) => K::conv_row_without_workspace(unit, input, first),
+            _ => K::conv_row(unit, input, workspace, first),
         }
         window.output_rows
     }
 
     /// Adds one input row to a layer that accumulates.
-    fn accumulate_row(&mut self, index: usize, unit: &Unit<'_>) {
-        let layer = unit.layer;
+    #[inline(never)]
+    fn accumulate_row(&mut self, index: usize) {
+        let layer = &self.layer;
+        let unit = &Unit { layer, parameters: &self.parameters };
         let added = self.schedule.added(index);
         let [row, _] = arena::rows(layer, added..added + 1);
         if let Ok([row, scratch]) = self.arena.get_disjoint_mut([row, arena::scratch(layer)]) {
@@ -270,9 +281,12 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     }
 
     /// Makes the only output of a layer that accumulates, once all rows are added.
-    fn emit(&mut self, index: usize, unit: &Unit<'_>) {
+    #[inline(never)]
+    fn emit(&mut self, index: usize) {
         let output = self.open_row(index + 1, 0);
-        if let Ok([accumulators, output]) = self.arena.get_disjoint_mut([arena::scratch(unit.layer), output]) {
+        let layer = &self.layer;
+        let unit = Unit { layer, parameters: &self.parameters };
+        if let Ok([accumulators, output]) = self.arena.get_disjoint_mut([arena::scratch(layer), output]) {
             let accumulators = accumulators.as_chunks::<4>().0;
             unit.activate_all(accumulators.iter().map(|&acc| i32::from_le_bytes(acc)), output);
         }
@@ -295,6 +309,44 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         }
         start..end
     }
+}
+
+/// The memory of a step that slides a window.
+struct Sliding<'a> {
+    input: InputRows<'a>,
+    workspace: &'a mut [u8],
+    outputs: [&'a mut [u8]; 2],
+}
+
+/// Cuts the arena for a step that makes the rows at `outputs`. Not inline: what it needs for that is off the stack
+/// when the kernel works.
+#[inline(never)]
+fn sliding<'a>(
+    layer: &Layer,
+    window: &RowWindow,
+    arena: &'a mut [u8],
+    [first, second]: [Range<usize>; 2],
+) -> Option<Sliding<'a>> {
+    let inside = window.first.max(0) as u16..window.end;
+    let split = usize::from(layer.ring_rows).saturating_sub(arena::slot(layer, inside.start));
+    let [until_end, from_start] = arena::rows(layer, inside);
+    // Where the window fills the ring, its first row shares padding with its last one: both parts are one.
+    let is_full = until_end.start < from_start.end;
+    let (turn, start_len) = (until_end.start.wrapping_sub(from_start.start), from_start.len());
+    let [ring, rest] = if is_full { [from_start.start..until_end.end, 0..0] } else { [until_end, from_start] };
+    // Parsing has checked that these are disjoint.
+    let ranges = [ring, rest, first, second, arena::scratch(layer)];
+    let [ring, rest, first, second, workspace] = arena.get_disjoint_mut(ranges).ok()?;
+    let parts = if is_full { [ring.get(turn..)?, ring.get(..start_len)?] } else { [&*ring, &*rest] };
+    let input = InputRows {
+        parts,
+        above: window.first.min(0).unsigned_abs() as usize,
+        split,
+        pitch: layer.ring_pitch(),
+        row_len: layer.padded_row_len(),
+        conv_rows: window.conv_rows,
+    };
+    Some(Sliding { input, workspace, outputs: [first, second] })
 }
 
 /// What the network saw in an image.

@@ -117,17 +117,24 @@ impl<'m> Model<'m> {
             return Err(ParseError::Header);
         }
         let model = Self { bytes, header: first };
-        let mut input = header.input;
-        for index in 0..header.layer_count {
-            let layer = model.record(index).ok_or(ParseError::UnknownCode { layer: index })?;
-            model.check_shape(&layer, index, input).ok_or(ParseError::Shape { layer: index })?;
-            model.check_sections(&layer).ok_or(ParseError::Section { layer: index })?;
-            model.check_requantization(&layer).ok_or(ParseError::Requantization { layer: index })?;
-            model.check_arena(&layer).ok_or(ParseError::Arena { layer: index })?;
-            input = layer.output;
-        }
+        model.check_layers()?;
         arena::check(&model).map_err(|layer| ParseError::Arena { layer: layer as u16 })?;
         Ok(model)
+    }
+
+    /// Checks each layer for itself. Not inline: its stack is not needed while the plan is checked.
+    #[inline(never)]
+    fn check_layers(&self) -> Result<(), ParseError> {
+        let mut input = self.input();
+        for index in 0..self.header().layer_count {
+            let layer = self.record(index).ok_or(ParseError::UnknownCode { layer: index })?;
+            self.check_shape(&layer, index, input).ok_or(ParseError::Shape { layer: index })?;
+            self.check_sections(&layer).ok_or(ParseError::Section { layer: index })?;
+            self.check_requantization(&layer).ok_or(ParseError::Requantization { layer: index })?;
+            self.check_arena(&layer).ok_or(ParseError::Arena { layer: index })?;
+            input = layer.output;
+        }
+        Ok(())
     }
 
     /// The bytes of the file.

@@ -17,6 +17,12 @@ pub trait Layers {
     fn count(&self) -> usize;
     /// A layer, counted from 0.
     fn get(&self, index: usize) -> Option<Layer>;
+
+    /// What `look` sees in a layer. Not inline: the layer is on the stack only meanwhile.
+    #[inline(never)]
+    fn with<T>(&self, index: usize, look: impl FnOnce(&Layer) -> T) -> Option<T> {
+        self.get(index).map(|layer| look(&layer))
+    }
 }
 
 impl Layers for [Layer] {
@@ -67,7 +73,7 @@ impl Schedule {
     /// Goes back to the state before an image.
     pub fn restart(&mut self, layers: &(impl Layers + ?Sized)) {
         for (index, progress) in self.progress.iter_mut().enumerate().take(layers.count()) {
-            let needed = layers.get(index).map_or(NEVER, |layer| first_need(&layer));
+            let needed = layers.with(index, first_need).unwrap_or(NEVER);
             *progress = Progress { received: 0, needed };
         }
     }
@@ -148,15 +154,16 @@ pub fn simulate<E>(
     mut visit: impl FnMut(&Schedule, Turn) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut schedule = Schedule::new(layers);
-    let Some(first) = layers.get(0) else { return Ok(()) };
+    let height = layers.with(0, |layer| layer.input.height).unwrap_or(0);
     loop {
-        match schedule.ready(layers.count()).and_then(|index| Some((index, layers.get(index)?))) {
-            Some((index, layer)) => {
-                let rows = schedule.output_rows(index, &layer);
+        match schedule.ready(layers.count()) {
+            Some(index) => {
+                let rows = layers.with(index, |layer| schedule.output_rows(index, layer));
+                let Some(rows) = rows else { return Ok(()) };
                 visit(&schedule, Turn { worker: Some(index), target: index + 1, rows })?;
-                schedule.advance(index, &layer, rows);
+                layers.with(index, |layer| schedule.advance(index, layer, rows));
             }
-            None if schedule.received(0) < first.input.height => {
+            None if schedule.received(0) < height => {
                 visit(&schedule, Turn { worker: None, target: 0, rows: 1 })?;
                 schedule.arrive(0, 1);
             }

@@ -14,13 +14,32 @@ pub const CHUNK: usize = 128;
 /// Bytes of a vector, where a core has some.
 const VECTOR: usize = 16;
 
-/// A pixel of the convolution's result: its first row in the window, its first input column.
-pub type Place = (usize, usize);
+/// A pixel of the convolution's result. A word, so that blocks of them are copied by a few instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(4))]
+pub struct Place {
+    /// Its first row in the window.
+    pub top: u16,
+    /// Its first input column.
+    pub left: u16,
+}
+
+impl Place {
+    /// The first pixel.
+    pub const ORIGIN: Self = Self { top: 0, left: 0 };
+    /// No pixel.
+    pub const NOWHERE: Self = Self { top: u16::MAX, left: 0 };
+
+    /// Row and column; maps have at most 2^10 of both, and strides are smaller than 2^4.
+    fn new(top: usize, left: usize) -> Self {
+        Self { top: top as u16, left: left as u16 }
+    }
+}
 
 /// Block `index` of a row without pooling; of its pixels, `count` exist, and the last one is repeated.
 pub fn row_places(layer: &Layer, index: usize, count: usize) -> [Place; PIXELS] {
     let stride = usize::from(layer.window.stride_width);
-    [0, 1, 2, 3].map(|pixel: usize| (0, (index * PIXELS + pixel.min(count.saturating_sub(1))) * stride))
+    [0, 1, 2, 3].map(|pixel: usize| Place::new(0, (index * PIXELS + pixel.min(count.saturating_sub(1))) * stride))
 }
 
 /// The pixels of the convolution's result that a pooled output is the largest of.
@@ -33,7 +52,11 @@ pub struct PoolWindow {
 }
 
 impl PoolWindow {
+    /// One block.
+    pub const SINGLE: Self = Self { first_column: 0, width: NonZero::<usize>::MIN, last: 0 };
+
     /// The window of output column `x`, where the map has `conv_rows` rows for it.
+    #[inline(never)]
     pub fn of(layer: &Layer, conv_rows: usize, x: usize) -> Self {
         let conv_width = layer.conv_width();
         let first_column = x * usize::from(layer.pool.stride);
@@ -44,6 +67,7 @@ impl PoolWindow {
 
     /// Four pixels from number `start` on; the last one is repeated. A column that the next window has
     /// too keeps its place in the block.
+    #[inline(never)]
     pub fn places(&self, layer: &Layer, start: usize) -> [Place; PIXELS] {
         let &Self { first_column, width, last } = self;
         [0, 1, 2, 3].map(|index| {
@@ -53,7 +77,7 @@ impl PoolWindow {
                 2 => (index / 2, first_column + (index + first_column) % 2),
                 columns => (index / width, first_column + (index + columns - first_column % width) % width),
             };
-            (y * usize::from(layer.window.stride_height), x * usize::from(layer.window.stride_width))
+            Place::new(y * usize::from(layer.window.stride_height), x * usize::from(layer.window.stride_width))
         })
     }
 }

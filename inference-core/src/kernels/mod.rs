@@ -66,6 +66,8 @@ mod arch {
     #[cfg(thumbnet_assembly)]
     mod requantize;
     #[cfg(thumbnet_assembly)]
+    mod rows;
+    #[cfg(thumbnet_assembly)]
     mod tiles;
     #[cfg(thumbnet_assembly)]
     mod transform;
@@ -155,7 +157,7 @@ pub trait Kernels {
 }
 
 /// The numbers that a kernel reads, as sections of the model file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Parameters<'m> {
     /// `i8` weights, in the order that operator and algorithm say, then
     /// [`WEIGHTS_SLACK`](crate::format::WEIGHTS_SLACK) bytes of whatever follows them.
@@ -176,7 +178,7 @@ pub struct Unit<'m> {
     /// Shapes, window, pooling and clamps.
     pub layer: &'m Layer,
     /// Weights and the like.
-    pub parameters: Parameters<'m>,
+    pub parameters: &'m Parameters<'m>,
 }
 
 impl Unit<'_> {

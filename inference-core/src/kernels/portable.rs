@@ -24,16 +24,16 @@ impl Kernels for Portable {
 
     #[inline(never)]
     fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
-        let channels = usize::from(unit.layer.input.channels);
-        let tap_row_len = usize::from(unit.layer.window.kernel_width) * channels;
+        let channels = usize::from(unit.layer.input.channels).max(1);
+        let tap_row_len = (usize::from(unit.layer.window.kernel_width) * channels).max(1);
         // Not beyond the filter: other bytes of the file follow it.
         let filter = window(unit.parameters.weights, 0, usize::from(unit.layer.window.kernel_height) * tap_row_len);
         pooled_row(unit, input, output, |channel, top, left| {
             let mut acc = unit.bias(channel);
-            for (y, taps) in filter.chunks_exact(tap_row_len.max(1)).enumerate() {
+            for (y, taps) in filter.chunks_exact(tap_row_len).enumerate() {
                 let row = window(input.row(top + y), left * channels, tap_row_len);
-                let weights = taps.iter().skip(channel).step_by(channels.max(1));
-                let mut pixels = row.iter().skip(channel).step_by(channels.max(1));
+                let weights = taps.iter().skip(channel).step_by(channels);
+                let mut pixels = row.iter().skip(channel).step_by(channels);
                 for &weight in weights {
                     let pixel = pixels.next().copied().unwrap_or(unit.layer.input_zero_point);
                     acc = acc.wrapping_add(product(pixel, weight));
@@ -65,13 +65,13 @@ impl Kernels for Portable {
 #[inline(never)]
 pub fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
     let channels = usize::from(unit.layer.input.channels);
-    let tap_row_len = usize::from(unit.layer.window.kernel_width) * channels;
+    let tap_row_len = (usize::from(unit.layer.window.kernel_width) * channels).max(1);
     let filter_len = usize::from(unit.layer.window.kernel_height) * tap_row_len;
     let filters = unit.parameters.weights;
     pooled_row(unit, input, output, |channel, top, left| {
         let filter = window(filters, channel * filter_len, filter_len);
         let mut acc = unit.bias(channel);
-        for (y, taps) in filter.chunks_exact(tap_row_len.max(1)).enumerate() {
+        for (y, taps) in filter.chunks_exact(tap_row_len).enumerate() {
             let row = input.row(top + y);
             acc = acc.wrapping_add(if row.is_empty() {
                 padding(unit.layer.input_zero_point, taps)
@@ -120,7 +120,7 @@ fn product(pixel: u8, weight: u8) -> i32 {
 }
 
 /// The sum of pixel times weight. Wraps only for weights that the compiler's proof refuses.
-#[inline]
+#[inline(never)] // Small cores have registers for this loop alone.
 pub(super) fn dot(pixels: &[u8], weights: &[u8]) -> i32 {
     pixels.iter().zip(weights).fold(0, |sum: i32, (&pixel, &weight)| sum.wrapping_add(product(pixel, weight)))
 }

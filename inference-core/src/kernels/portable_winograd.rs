@@ -3,7 +3,7 @@
 use super::Unit;
 use super::arch::words;
 use super::portable::Portable;
-use super::winograd::{Finish, MAX_COLUMNS, MAX_ROWS, Products, Steps, Sums, Tiles};
+use super::winograd::{Finish, MAX_COLUMNS, Products, Steps, Sums, Tiles};
 use crate::winograd::{self, Combine, POINTS, TILE, first_channel};
 
 const LOW: u32 = 0x0000_ffff;
@@ -27,18 +27,17 @@ impl Steps for Portable {
         OfPoints { transform_row: transform_row::<P>, transform_back: transform_back::<P> }
     }
 
-    fn transform(
+    fn transform<'r>(
         of_points: OfPoints,
         points: usize,
-        rows: &[&[u8]; MAX_ROWS],
+        row: impl Fn(usize) -> &'r [u8],
         channels: usize,
         inputs: &mut [u32],
         _scratch: &mut [i32],
     ) {
         let row_words = points * channels.div_ceil(4) * 4;
         for (point, inputs) in POINTS.iter().take(points).zip(inputs.chunks_exact_mut(row_words.max(1))) {
-            let rows = point.inputs.map(|row| rows.get(row).copied().unwrap_or(&[]));
-            (of_points.transform_row)(rows, point.combine, channels, inputs);
+            (of_points.transform_row)(point.inputs.map(&row), point.combine, channels, inputs);
         }
     }
 

@@ -15,8 +15,6 @@ pub type Sums = [i32; 4];
 
 /// Input columns under a pair of tiles, for the largest kernel.
 pub const MAX_COLUMNS: usize = 10;
-/// Input rows under a tile, for the largest kernel.
-pub const MAX_ROWS: usize = 8;
 
 /// What a family does its own way.
 pub trait Steps {
@@ -28,14 +26,14 @@ pub trait Steps {
 
     /// Transforms the inputs of a pair of tiles to `points` rows of `points` points.
     ///
-    /// `rows`: from the first tile's first pixel on, `columns * channels` bytes and perhaps more; of a
-    /// smaller kernel, the last rows are not read. `inputs`: `[points][groups of 4 channels][2 tiles]`
-    /// times two words, each with two 16-bit lanes: channels 0 and 2, then 1 and 3, counted from
+    /// `row`: an input row from the first tile's first pixel on, `columns * channels` bytes and perhaps more; one of
+    /// as many as are under a tile. `inputs`: `[points][groups of 4
+    /// channels][2 tiles]` times two words, each with two 16-bit lanes: channels 0 and 2, then 1 and 3, counted from
     /// [`first_channel`](crate::winograd::first_channel). `scratch`: [`scratch_words`].
-    fn transform(
+    fn transform<'r>(
         of_points: Self::OfPoints,
         points: usize,
-        rows: &[&[u8]; MAX_ROWS],
+        row: impl Fn(usize) -> &'r [u8],
         channels: usize,
         inputs: &mut [u32],
         scratch: &mut [i32],
@@ -198,11 +196,8 @@ fn step<S: Steps>(
     let mut done = 0;
     while done < columns {
         let left = done.min(last_left);
-        let patch = |row: usize| match input.row(row).get(left * channels..) {
-            Some(patch) if patch.len() >= patch_len => patch,
-            _ => blank,
-        };
-        S::transform(of_points, points, &core::array::from_fn(patch), channels, inputs, shared);
+        let patch = Patch { input, blank, start: left * channels, len: patch_len };
+        patch.transform::<S>(of_points, points, channels, inputs, shared);
         let (sums, results) = shared.split_at_mut_checked(parts.sums)?;
         let results = results.get_mut(..parts.results)?;
         let sums: &mut [Sums] = sums.as_chunks_mut().0;
@@ -238,7 +233,37 @@ fn step<S: Steps>(
     Some(())
 }
 
+/// The inputs under a pair of tiles.
+struct Patch<'a> {
+    input: &'a InputRows<'a>,
+    /// What stands for a row outside the map.
+    blank: &'a [u8],
+    /// The first byte of each row, and how many.
+    start: usize,
+    len: usize,
+}
+
+impl Patch<'_> {
+    /// See [`Steps::transform`]. Not inline: what it needs is on the stack only meanwhile.
+    #[inline(never)]
+    fn transform<S: Steps>(
+        &self,
+        of_points: S::OfPoints,
+        points: usize,
+        channels: usize,
+        inputs: &mut [u32],
+        scratch: &mut [i32],
+    ) {
+        let row = |row: usize| match self.input.row(row).get(self.start..) {
+            Some(row) if row.len() >= self.len => row,
+            _ => self.blank,
+        };
+        S::transform(of_points, points, row, channels, inputs, scratch);
+    }
+}
+
 /// The rows of points that can add something: others combine rows beyond the map that read as zero.
+#[inline(never)]
 fn rows_in_map(points: usize, unit: &Unit<'_>, input: &InputRows<'_>) -> Range<usize> {
     let in_map =
         |point: &Point| unit.layer.input_zero_point != 0 || point.inputs.iter().any(|&row| !input.row(row).is_empty());
@@ -260,6 +285,7 @@ struct Block {
 
 impl Block {
     /// Activates and stores both rows of outputs.
+    #[inline(never)]
     fn write_rows<S: Steps>(&self, unit: &Unit<'_>, results: &[i32], outputs: &mut [&mut [u8]; TILE]) {
         for (row, output) in outputs.iter_mut().enumerate() {
             for x in self.tail..PAIR_COLUMNS {

@@ -7,27 +7,12 @@ use core::ops::Range;
 use super::super::blocks::{Blocking, PIXELS, Place, PoolWindow, keep_largest, row_places};
 use super::super::{InputRows, Unit};
 use super::family::Family;
+use super::patch::Patches;
 use super::requantize::{activate, takes_high_words};
-use super::{patch, words};
+use super::words;
 
 /// The accumulators of a channel, one a pixel.
 pub type Accumulators = [i32; PIXELS];
-
-/// The patches of a block: what to lay out for its loop, and where.
-pub struct Patches<'a> {
-    pub unit: &'a Unit<'a>,
-    pub input: &'a InputRows<'a>,
-    /// The pixels.
-    pub places: [Place; PIXELS],
-    /// Those whose patches are laid out already.
-    pub kept: [bool; PIXELS],
-    /// A chunk of the taps.
-    pub taps: Range<usize>,
-    /// Memory for the taps of one pixel, as bytes.
-    pub gathered: &'a mut [u32],
-    /// The taps of all pixels, two words a tap.
-    pub laid_out: &'a mut [u32],
-}
 
 /// What the loop of a block reads; the offsets of the fields are in its text.
 #[repr(C)]
@@ -53,164 +38,121 @@ pub struct BlockArguments {
 /// One output row of a convolution: see [`Kernels::conv_row`](super::super::Kernels::conv_row).
 #[inline(never)]
 pub fn conv_row<F: Family>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
-    let Some(mut row) = Row::<F>::cut(unit, input, workspace) else { return };
-    if unit.layer.pool.size > 1 {
-        row.pooled(unit, input, output);
-    } else {
-        row.plain(unit, input, output);
-    }
-}
-
-/// No pixel.
-const NOWHERE: Place = (usize::MAX, 0);
-
-/// What a block starts from and what it leaves.
-#[derive(Clone, Copy)]
-struct Pass<'m> {
-    /// The bias of each channel, or nothing to add to the accumulators.
-    bias: &'m [u8],
-    /// Whether the largest of the four sums takes the place of the first.
-    largest: bool,
-}
-
-/// Multiplies `taps` with the patches of four pixels, for all channels.
-///
-/// `weights`: `filter_len` bytes a channel, and then a few bytes more, that are multiplied with zeros of
-/// the patches.
-fn multiply<F: Family>(
-    patches: &[u32],
-    weights: &[u8],
-    filter_len: usize,
-    taps: Range<usize>,
-    pass: Pass<'_>,
-    accumulators: &mut [Accumulators],
-) {
-    let channels = accumulators.len();
-    let groups = taps.len().div_ceil(F::GROUP);
-    let end = taps.start + groups * F::GROUP;
-    if channels == 0
-        || groups == 0
-        || patches.len() < groups * F::GROUP * 2
-        || weights.len() < (channels - 1) * filter_len + end
-        || (!pass.bias.is_empty() && pass.bias.len() < channels * size_of::<i32>())
-    {
+    let mut row = Row::<F>::none();
+    if row.prepare(unit, input, workspace).is_none() {
         return;
     }
-    let arguments = BlockArguments {
-        patches: patches.as_ptr(),
-        groups,
-        weights: weights.as_ptr().wrapping_add(taps.start),
-        gap: filter_len as isize - (groups * F::GROUP) as isize,
-        bias: if pass.bias.is_empty() { core::ptr::null() } else { pass.bias.as_ptr() },
-        accumulators: accumulators.as_mut_ptr(),
-        channels,
-        largest: usize::from(pass.largest),
-    };
-    // SAFETY: what `Family::BLOCK` says that it reads and writes was checked above.
-    unsafe { (F::BLOCK)(&arguments) };
-}
-
-/// The taps that can add something: not those of rows beyond the map where these read as zero.
-fn taps_in_map(unit: &Unit<'_>, input: &InputRows<'_>) -> Range<usize> {
-    let window = unit.layer.window;
-    let rows = usize::from(window.kernel_height);
-    let row_len = usize::from(window.kernel_width) * usize::from(unit.layer.input.channels);
-    let in_map = |row: &usize| {
-        unit.layer.input_zero_point != 0
-            || (0..input.conv_rows()).any(|y| !input.row(y * usize::from(window.stride_height) + row).is_empty())
-    };
-    match ((0..rows).find(in_map), (0..rows).rfind(in_map)) {
-        (Some(first), Some(last)) => first * row_len..(last + 1) * row_len,
-        _ => 0..rows * row_len,
+    let layer = unit.layer;
+    let is_pooled = layer.pool.size > 1;
+    let channels = row.accumulators.len().max(1);
+    // A block makes one pixel of a pooled row, the largest of its pixels or those of several blocks, or four of another.
+    let outputs = if is_pooled { 1 } else { PIXELS };
+    for (index, pixels) in output.chunks_mut((channels * outputs).max(1)).enumerate() {
+        let window = if is_pooled { PoolWindow::of(layer, input.conv_rows(), index) } else { PoolWindow::SINGLE };
+        for start in (0..=window.last).step_by(PIXELS) {
+            let places = match is_pooled {
+                true => window.places(layer, start),
+                false => row_places(layer, index, pixels.len() / channels),
+            };
+            row.accumulate(unit, places, is_pooled);
+            if is_pooled {
+                keep_largest(start == 0, row.largest, row.accumulators);
+            }
+        }
+        for (pixel, output) in pixels.chunks_exact_mut(channels).enumerate() {
+            let sums = row.accumulators.as_flattened().get(pixel..).unwrap_or(&[]);
+            activate(unit, row.high_words, sums, PIXELS, output);
+        }
     }
 }
 
-/// The workspace of a row, cut into its parts.
+/// What the blocks of a row share.
 struct Row<'w, F> {
-    blocking: Blocking,
-    /// The taps to multiply.
+    patches: Patches<'w>,
+    /// Taps of a filter, and those of them to multiply.
+    filter_len: usize,
     taps: Range<usize>,
-    /// Taps of a chunk, whole groups.
-    chunk: usize,
     high_words: bool,
     accumulators: &'w mut [Accumulators],
+    /// The largest sums of a pooling window of several blocks.
     largest: &'w mut [i32],
-    gathered: &'w mut [u32],
-    laid_out: &'w mut [u32],
-    /// The pixels whose whole patches are laid out.
-    places: [Place; PIXELS],
     family: PhantomData<F>,
 }
 
 impl<'w, F: Family> Row<'w, F> {
-    /// `None` where the memory is too small.
-    fn cut(unit: &Unit<'_>, input: &InputRows<'_>, memory: &'w mut [u8]) -> Option<Self> {
+    /// Nothing, before it is [prepared](Self::prepare).
+    #[inline(always)]
+    fn none() -> Self {
+        Self {
+            patches: Patches::none(),
+            filter_len: 0,
+            taps: 0..0,
+            high_words: false,
+            accumulators: &mut [],
+            largest: &mut [],
+            family: PhantomData,
+        }
+    }
+
+    /// Cuts the workspace; `None` where it is too small.
+    #[inline(never)]
+    fn prepare(&mut self, unit: &Unit<'_>, input: &InputRows<'w>, workspace: &'w mut [u8]) -> Option<()> {
         let blocking = Blocking::of(unit.layer);
-        let (accumulators, rest) = words::of(memory).split_at_mut_checked(blocking.accumulator_words())?;
+        let (accumulators, rest) = words::of(workspace).split_at_mut_checked(blocking.accumulator_words())?;
         let (largest, rest) = rest.split_at_mut_checked(blocking.largest_words())?;
         let (gathered, rest) = rest.split_at_mut_checked(blocking.gathered_words())?;
-        let (laid_out, _) = rest.split_at_mut_checked(blocking.widened_words())?;
-        Some(Self {
-            chunk: (blocking.chunk / F::GROUP * F::GROUP).max(1),
-            blocking,
-            taps: taps_in_map(unit, input),
-            high_words: takes_high_words(unit),
-            accumulators: words::signed(accumulators).as_chunks_mut().0,
-            largest: words::signed(largest),
-            gathered,
-            laid_out,
-            places: [NOWHERE; PIXELS],
-            family: PhantomData,
-        })
+        let laid_out = rest.get_mut(..blocking.widened_words())?;
+        self.filter_len = blocking.taps;
+        self.high_words = takes_high_words(unit);
+        self.accumulators = words::signed(accumulators).as_chunks_mut().0;
+        self.largest = words::signed(largest);
+        self.taps = self.patches.prepare::<F>(unit, input, gathered, laid_out);
+        Some(())
     }
 
     /// Accumulates all channels of four pixels; with `largest`, leaves the largest as the first one.
     #[inline(never)]
-    fn accumulate(&mut self, unit: &Unit<'_>, input: &InputRows<'_>, places: [Place; PIXELS], largest: bool) {
-        let filter_len = self.blocking.taps;
-        // Overlapping pooling windows share pixels.
-        let mut kept = [false; PIXELS];
-        for ((kept, place), laid_out) in kept.iter_mut().zip(&places).zip(&self.places) {
-            *kept = place == laid_out;
-        }
+    fn accumulate(&mut self, unit: &Unit<'_>, places: [Place; PIXELS], largest: bool) {
+        self.patches.aim(places);
         let mut bias = unit.parameters.bias;
         let mut start = self.taps.start;
         while start < self.taps.end {
-            let taps = start..self.taps.end.min(start + self.chunk);
-            let (gathered, laid_out) = (&mut *self.gathered, &mut *self.laid_out);
-            patch::gather::<F>(Patches { unit, input, places, kept, taps: taps.clone(), gathered, laid_out });
-            let pass = Pass { bias, largest: largest && taps.end == self.taps.end };
-            multiply::<F>(self.laid_out, unit.parameters.weights, filter_len, taps, pass, self.accumulators);
+            let taps = start..self.taps.end.min(start + self.patches.chunk.max(1));
+            start = taps.end;
+            let largest = largest && start == self.taps.end;
+            self.multiply(unit.parameters.weights, bias, taps, largest);
             bias = &[];
-            start += self.chunk.max(1);
-        }
-        if self.chunk >= self.taps.len() {
-            self.places = places;
         }
     }
 
-    /// One output row without pooling: four pixels at a time.
-    fn plain(&mut self, unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
-        let channels = self.blocking.channels.max(1);
-        for (index, pixels) in output.chunks_mut(channels * PIXELS).enumerate() {
-            let places = row_places(unit.layer, index, pixels.len() / channels);
-            self.accumulate(unit, input, places, false);
-            for (pixel, output) in pixels.chunks_exact_mut(channels).enumerate() {
-                let sums = self.accumulators.as_flattened().get(pixel..).unwrap_or(&[]);
-                activate(unit, self.high_words, sums, PIXELS, output);
-            }
+    /// Multiplies `taps` with their patches, for all channels. `bias`: what the sums begin with; or nothing, to add to
+    /// the accumulators.
+    ///
+    /// `weights`: those of the layer, and then a few bytes more, that are multiplied with zeros of the patches.
+    fn multiply(&mut self, weights: &[u8], bias: &[u8], taps: Range<usize>, largest: bool) {
+        let channels = self.accumulators.len();
+        let groups = taps.len().div_ceil(F::GROUP);
+        let group_taps = groups * F::GROUP;
+        if channels == 0
+            || groups == 0
+            || group_taps > self.patches.chunk
+            || weights.len() < (channels - 1) * self.filter_len + taps.start + group_taps
+            || (!bias.is_empty() && bias.len() < channels * size_of::<i32>())
+        {
+            return;
         }
-    }
-
-    /// One pooled output row: a pooling window at a time, four of its pixels at a time.
-    fn pooled(&mut self, unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
-        for (x, pixel) in output.chunks_exact_mut(self.blocking.channels.max(1)).enumerate() {
-            let window = PoolWindow::of(unit.layer, input.conv_rows(), x);
-            for start in (0..=window.last).step_by(PIXELS) {
-                self.accumulate(unit, input, window.places(unit.layer, start), true);
-                keep_largest(start == 0, self.largest, self.accumulators);
-            }
-            activate(unit, self.high_words, self.accumulators.as_flattened(), PIXELS, pixel);
-        }
+        let arguments = BlockArguments {
+            patches: self.patches.gather::<F>(&taps),
+            groups,
+            weights: weights.as_ptr().wrapping_add(taps.start),
+            gap: self.filter_len as isize - group_taps as isize,
+            bias: if bias.is_empty() { core::ptr::null() } else { bias.as_ptr() },
+            accumulators: self.accumulators.as_mut_ptr(),
+            channels,
+            largest: usize::from(largest),
+        };
+        // SAFETY: what `Family::BLOCK` says that it reads and writes was checked above; of patches, there is room for
+        // a chunk.
+        unsafe { (F::BLOCK)(&arguments) };
     }
 }

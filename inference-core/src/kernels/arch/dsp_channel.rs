@@ -71,6 +71,7 @@ global_asm!(
 
 /// One output row, as [`Kernels::conv_row`](super::super::Kernels::conv_row); `None` where the layer or the
 /// row is not of this kind or the memory is too small: the output may be anything then.
+#[inline(never)]
 pub fn row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) -> Option<()> {
     let layer = unit.layer;
     let shape = SingleChannel::of(layer)?;

@@ -1,7 +1,7 @@
 //! What the families in assembly do each their own way; around their loops they share everything.
 
 use super::super::portable::Portable;
-use super::super::winograd::{self, MAX_ROWS, Products, Steps, Sums};
+use super::super::winograd::{self, Products, Steps, Sums};
 use super::super::{InputRows, Kernels, Unit};
 use super::dense::{self, DenseArguments};
 use super::direct::{self, BlockArguments};
@@ -93,15 +93,15 @@ impl<F: Family> Steps for F {
         Back::of::<P>()
     }
 
-    fn transform(
+    fn transform<'r>(
         _back: Back,
         points: usize,
-        rows: &[&[u8]; MAX_ROWS],
+        row: impl Fn(usize) -> &'r [u8],
         channels: usize,
         inputs: &mut [u32],
         scratch: &mut [i32],
     ) {
-        transform::transform(points, rows, channels, inputs, scratch);
+        transform::transform(points, row, channels, inputs, scratch);
     }
 
     fn multiply(back: Back, products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]) {

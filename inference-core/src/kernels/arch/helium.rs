@@ -5,8 +5,9 @@ use super::super::portable::Portable;
 use super::super::{InputRows, Kernels, Unit};
 use super::dsp::Dsp;
 use super::helium_block::{Filters, MAX_TAPS, dense};
-use super::helium_patch::{Patches, Rows};
+use super::helium_patch::Patches;
 use super::helium_requantize::{GROUP, Requantizer};
+use super::rows::Rows;
 use super::words;
 use crate::format::Layer;
 
@@ -75,9 +76,10 @@ fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output
     let (starts, rest) = rest.split_at_mut_checked(groups)?;
     let (largest, rest) = rest.split_at_mut_checked(blocking.largest_words())?;
     let (starts, accumulators) = (words::signed(starts), words::signed(accumulators).as_chunks_mut().0);
-    let rows = Rows::of(unit, input);
     let is_pooled = layer.pool.size > 1;
     // Nothing is moved out of these: a copy would be on the stack.
+    let mut rows = Rows::NONE;
+    rows.point(unit, input);
     let mut patches = Patches::new(unit, &rows, words::bytes_mut(rest), MAX_TAPS);
     let mut filters = Filters::new(parameters.weights, parameters.bias, (channels, taps), starts, accumulators);
     let mut requantizer = Requantizer::new(unit, is_pooled);

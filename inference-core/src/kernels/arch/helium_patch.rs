@@ -4,21 +4,18 @@
 //! those of the three other pixels, then the next sixteen.
 
 use core::arch::global_asm;
-use core::marker::PhantomData;
 use core::ops::Range;
 use core::ptr::{null, null_mut};
 
+use super::super::Unit;
 use super::super::blocks::{PIXELS, Place};
-use super::super::{InputRows, Unit};
+use super::rows::Rows;
 use crate::format::MAX_WINDOW_ROWS;
 
 /// Taps that one instruction copies or multiplies.
 pub const LANES: usize = 16;
 /// Bytes from sixteen taps of a pixel to its next sixteen.
 pub const SPREAD: usize = LANES * PIXELS;
-
-/// No pixel.
-const NOWHERE: Place = (usize::MAX, 0);
 
 /// What `thumbnet_helium_gather` reads of a pixel, in the order in which it does.
 #[repr(C)]
@@ -193,30 +190,6 @@ global_asm!(
     SPREAD = const SPREAD,
 );
 
-/// The rows under a row of outputs.
-pub struct Rows<'a> {
-    input: PhantomData<&'a [u8]>,
-    /// Null for a row outside the map.
-    pointers: [*const u8; MAX_WINDOW_ROWS],
-    /// Bytes of a row.
-    len: usize,
-}
-
-impl<'a> Rows<'a> {
-    /// The rows of this layer's window.
-    pub fn of(unit: &Unit<'_>, input: &InputRows<'a>) -> Self {
-        let len = unit.layer.padded_row_len();
-        let mut pointers = [null(); MAX_WINDOW_ROWS];
-        for (index, pointer) in pointers.iter_mut().take(unit.layer.window_rows()).enumerate() {
-            let row = input.row(index);
-            if row.len() >= len {
-                *pointer = row.as_ptr();
-            }
-        }
-        Self { input: PhantomData, pointers, len }
-    }
-}
-
 /// The taps of four pixels, and how they get there.
 pub struct Patches<'w> {
     rows: &'w Rows<'w>,
@@ -264,7 +237,7 @@ impl<'w> Patches<'w> {
             taps,
             staged: rest.get_mut(..chunk * (pixels - PIXELS))?,
             overlaps: pool.stride < pool.size && filter_len <= chunk,
-            places: [NOWHERE; PIXELS],
+            places: [Place::NOWHERE; PIXELS],
             pixels: [Pixel { left: 0, target: null_mut(), rows: null() }; PIXELS],
             count: 0,
         })
@@ -276,7 +249,7 @@ impl<'w> Patches<'w> {
         let mut target = self.taps.as_mut_ptr();
         let mut pixels = self.pixels.iter_mut();
         for (place, before) in places.iter().zip(&mut self.places) {
-            let (top, left) = (place.0, place.1 * self.channels);
+            let (top, left) = (usize::from(place.top), usize::from(place.left) * self.channels);
             let inside = top + self.window_rows <= MAX_WINDOW_ROWS && left + self.window_len <= self.rows.len;
             let is_there = self.overlaps && place == before;
             if inside

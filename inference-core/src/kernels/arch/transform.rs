@@ -6,8 +6,10 @@
 
 use core::arch::global_asm;
 
-use super::super::winograd::{MAX_COLUMNS, MAX_ROWS};
+use super::super::winograd::MAX_COLUMNS;
 
+/// Input rows under a tile, for the largest kernel.
+const MAX_ROWS: usize = 8;
 /// Bytes of scratch memory for a row of points.
 const PITCH: usize = MAX_COLUMNS * 8;
 
@@ -240,23 +242,33 @@ global_asm!(
 );
 
 /// See [`Steps::transform`](super::super::winograd::Steps::transform).
-#[inline(never)]
-pub fn transform(points: usize, rows: &[&[u8]; MAX_ROWS], channels: usize, inputs: &mut [u32], scratch: &mut [i32]) {
+pub fn transform<'r>(
+    points: usize,
+    row: impl Fn(usize) -> &'r [u8],
+    channels: usize,
+    inputs: &mut [u32],
+    scratch: &mut [i32],
+) {
     let twos = points.saturating_sub(4) / 3;
     let span = (6 + 2 * twos) * channels;
     let stride = channels.div_ceil(4) * 16;
     let used = points * PITCH / size_of::<i32>();
-    if !matches!(points, 4 | 7 | 10)
-        || channels < 4
-        || rows.iter().take(4 + 2 * twos).any(|row| row.len() < span)
-        || size_of_val(inputs) < points * points * stride
-        || scratch.len() < used
-    {
+    let mut fits = matches!(points, 4 | 7 | 10)
+        && channels >= 4
+        && size_of_val(inputs) >= points * points * stride
+        && scratch.len() >= used;
+    let mut rows = [core::ptr::null(); MAX_ROWS];
+    for (index, start) in rows.iter_mut().enumerate().take(4 + 2 * twos) {
+        let row = row(index);
+        fits &= row.len() >= span;
+        *start = row.as_ptr();
+    }
+    if !fits {
         return;
     }
     let scratch = scratch.as_mut_ptr();
     let arguments = Arguments {
-        rows: rows.map(<[u8]>::as_ptr),
+        rows,
         channels,
         span,
         scratch,
