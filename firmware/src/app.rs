@@ -16,7 +16,7 @@ use crate::log::debug;
 const _: () = assert!(protocol::MAX_CLASSES >= inference_core::format::MAX_CLASSES);
 
 /// Bytes taken from the serial line at a time.
-const CHUNK: usize = 16;
+const CHUNK: usize = 8;
 
 /// Why the application stopped serving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

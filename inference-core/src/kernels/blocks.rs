@@ -37,6 +37,7 @@ impl Place {
 }
 
 /// Block `index` of a row without pooling; of its pixels, `count` exist, and the last one is repeated.
+#[inline(never)]
 pub fn row_places(layer: &Layer, index: usize, count: usize) -> [Place; PIXELS] {
     let stride = usize::from(layer.window.stride_width);
     [0, 1, 2, 3].map(|pixel: usize| Place::new(0, (index * PIXELS + pixel.min(count.saturating_sub(1))) * stride))

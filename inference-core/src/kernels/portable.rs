@@ -1,6 +1,6 @@
 //! The readable reference: safe Rust for any target.
 
-use super::{InputRows, Kernels, Unit, winograd};
+use super::{InputRows, Kernels, Parameters, Unit, i32_at, winograd};
 
 /// The portable family.
 #[derive(Debug)]
@@ -67,10 +67,10 @@ pub fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
     let channels = usize::from(unit.layer.input.channels);
     let tap_row_len = (usize::from(unit.layer.window.kernel_width) * channels).max(1);
     let filter_len = usize::from(unit.layer.window.kernel_height) * tap_row_len;
-    let filters = unit.parameters.weights;
+    let Parameters { weights: filters, bias, .. } = *unit.parameters;
     pooled_row(unit, input, output, |channel, top, left| {
         let filter = window(filters, channel * filter_len, filter_len);
-        let mut acc = unit.bias(channel);
+        let mut acc = i32_at(bias, channel);
         for (y, taps) in filter.chunks_exact(tap_row_len).enumerate() {
             let row = input.row(top + y);
             acc = acc.wrapping_add(if row.is_empty() {
@@ -120,7 +120,9 @@ fn product(pixel: u8, weight: u8) -> i32 {
 }
 
 /// The sum of pixel times weight. Wraps only for weights that the compiler's proof refuses.
-#[inline(never)] // Small cores have registers for this loop alone.
+// Small cores have registers for this loop alone; one with Helium has a loop without overhead.
+#[cfg_attr(not(thumbnet_helium), inline(never))]
+#[cfg_attr(thumbnet_helium, inline)]
 pub(super) fn dot(pixels: &[u8], weights: &[u8]) -> i32 {
     pixels.iter().zip(weights).fold(0, |sum: i32, (&pixel, &weight)| sum.wrapping_add(product(pixel, weight)))
 }

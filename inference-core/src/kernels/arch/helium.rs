@@ -40,28 +40,27 @@ impl Row<'_, '_> {
         }
     }
 
-    /// One output row without pooling: four pixels at a time.
-    fn plain(&mut self, layer: &Layer, output: &mut [u8]) {
+    /// One output row. A block makes one pooled pixel, the largest of its pixels or those of several blocks, or four others.
+    fn run(&mut self, layer: &Layer, conv_rows: usize, output: &mut [u8]) {
+        let is_pooled = layer.pool.size > 1;
         let channels = self.channels.max(1);
-        for (index, pixels) in output.chunks_mut(channels * PIXELS).enumerate() {
-            let count = pixels.len() / channels;
-            let places = row_places(layer, index, count);
-            self.accumulate(places.get(..count).unwrap_or(&places));
-            self.requantizer.activate(self.filters.accumulators, self.filters.starts, pixels);
-        }
-    }
-
-    /// One pooled output row: a pooling window at a time, four of its pixels at a time.
-    fn pooled(&mut self, layer: &Layer, conv_rows: usize, output: &mut [u8]) {
-        for (x, pixel) in output.chunks_exact_mut(self.channels.max(1)).enumerate() {
-            let window = PoolWindow::of(layer, conv_rows, x);
+        let outputs = if is_pooled { 1 } else { PIXELS };
+        for (index, pixels) in output.chunks_mut((channels * outputs).max(1)).enumerate() {
+            let window = if is_pooled { PoolWindow::of(layer, conv_rows, index) } else { PoolWindow::SINGLE };
             let mut start = 0;
             while start <= window.last {
-                self.accumulate(&window.places(layer, start));
-                keep_largest(start == 0, self.largest, self.filters.accumulators);
+                let count = if is_pooled { PIXELS } else { pixels.len() / channels };
+                let places = match is_pooled {
+                    true => window.places(layer, start),
+                    false => row_places(layer, index, count),
+                };
+                self.accumulate(places.get(..count).unwrap_or(&places));
+                if is_pooled {
+                    keep_largest(start == 0, self.largest, self.filters.accumulators);
+                }
                 start += PIXELS;
             }
-            self.requantizer.activate(self.filters.accumulators, self.filters.starts, pixel);
+            self.requantizer.activate(self.filters.accumulators, self.filters.starts, pixels);
         }
     }
 }
@@ -76,13 +75,12 @@ fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output
     let (starts, rest) = rest.split_at_mut_checked(groups)?;
     let (largest, rest) = rest.split_at_mut_checked(blocking.largest_words())?;
     let (starts, accumulators) = (words::signed(starts), words::signed(accumulators).as_chunks_mut().0);
-    let is_pooled = layer.pool.size > 1;
     // Nothing is moved out of these: a copy would be on the stack.
     let mut rows = Rows::NONE;
     rows.point(unit, input);
     let mut patches = Patches::new(unit, &rows, words::bytes_mut(rest), MAX_TAPS);
     let mut filters = Filters::new(parameters.weights, parameters.bias, (channels, taps), starts, accumulators);
-    let mut requantizer = Requantizer::new(unit, is_pooled);
+    let mut requantizer = Requantizer::new(unit, layer.pool.size > 1);
     let mut row = Row {
         channels,
         taps,
@@ -91,11 +89,7 @@ fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output
         largest: words::signed(largest),
         requantizer: &mut requantizer,
     };
-    if is_pooled {
-        row.pooled(layer, input.conv_rows(), output);
-    } else {
-        row.plain(layer, output);
-    }
+    row.run(layer, input.conv_rows(), output);
     Some(())
 }
 

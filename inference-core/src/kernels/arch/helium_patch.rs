@@ -196,8 +196,8 @@ pub struct Patches<'w> {
     channels: usize,
     /// Bytes of a row of the window.
     window_len: usize,
-    window_rows: usize,
-    padding: u32,
+    window_rows: u8,
+    padding: u8,
     /// Taps that are gathered at a time, a multiple of 16: as many as there is room for.
     pub chunk: usize,
     taps: &'w mut [u8],
@@ -209,7 +209,7 @@ pub struct Patches<'w> {
     places: [Place; PIXELS],
     /// The pixels to gather, so many.
     pixels: [Pixel; PIXELS],
-    count: usize,
+    count: u8,
 }
 
 impl<'w> Patches<'w> {
@@ -218,8 +218,7 @@ impl<'w> Patches<'w> {
         let (window, pool) = (&unit.layer.window, &unit.layer.pool);
         let channels = usize::from(unit.layer.input.channels);
         let window_len = usize::from(window.kernel_width) * channels;
-        let window_rows = usize::from(window.kernel_height);
-        let filter_len = window_rows * window_len;
+        let filter_len = usize::from(window.kernel_height) * window_len;
         let pixels = PIXELS + usize::from(!window_len.is_multiple_of(LANES));
         let room = memory.len() / pixels / LANES * LANES;
         let chunk = room.min(filter_len.next_multiple_of(LANES)).min(limit);
@@ -231,8 +230,8 @@ impl<'w> Patches<'w> {
             rows,
             channels,
             window_len,
-            window_rows,
-            padding: u32::from(unit.layer.input_zero_point),
+            window_rows: window.kernel_height,
+            padding: unit.layer.input_zero_point,
             chunk,
             taps,
             staged: rest.get_mut(..chunk * (pixels - PIXELS))?,
@@ -244,13 +243,15 @@ impl<'w> Patches<'w> {
     }
 
     /// Chooses the pixels of the next block: what [`Patches::gather`] gathers.
+    #[inline(never)]
     pub fn aim(&mut self, places: &[Place]) {
         let rows = self.rows.pointers.as_ptr();
         let mut target = self.taps.as_mut_ptr();
         let mut pixels = self.pixels.iter_mut();
         for (place, before) in places.iter().zip(&mut self.places) {
             let (top, left) = (usize::from(place.top), usize::from(place.left) * self.channels);
-            let inside = top + self.window_rows <= MAX_WINDOW_ROWS && left + self.window_len <= self.rows.len;
+            let inside =
+                top + usize::from(self.window_rows) <= MAX_WINDOW_ROWS && left + self.window_len <= self.rows.len;
             let is_there = self.overlaps && place == before;
             if inside
                 && !is_there
@@ -261,13 +262,15 @@ impl<'w> Patches<'w> {
             }
             target = target.wrapping_add(LANES);
         }
-        self.count = PIXELS - pixels.len();
+        self.count = (PIXELS - pixels.len()) as u8;
     }
 
     /// Gathers these taps of the chosen pixels, at most a chunk; the rest of the last sixteen may be anything.
+    #[inline(never)]
     pub fn gather(&mut self, taps: &Range<usize>) -> &[u8] {
-        let fits = !taps.is_empty() && taps.len() <= self.chunk && taps.end <= self.window_rows * self.window_len;
-        let pixels = self.pixels.get(..self.count).unwrap_or(&[]).as_ptr_range();
+        let fits =
+            !taps.is_empty() && taps.len() <= self.chunk && taps.end <= usize::from(self.window_rows) * self.window_len;
+        let pixels = self.pixels.get(..usize::from(self.count)).unwrap_or(&[]).as_ptr_range();
         if pixels.is_empty() || !fits {
             return self.taps;
         }
@@ -277,7 +280,7 @@ impl<'w> Patches<'w> {
             first_row,
             skip: taps.start - first_row * self.window_len,
             taps: taps.len(),
-            padding: self.padding,
+            padding: self.padding.into(),
             staged: if self.staged.is_empty() { null_mut() } else { self.staged.as_mut_ptr() },
         };
         // SAFETY: the windows lie in the rows, and these are `len` long or null; of a chunk of taps, there
