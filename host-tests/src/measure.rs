@@ -35,6 +35,7 @@ pub fn row(board: &Board, rig: &Rig, compiled: &Compiled, with_layers: bool) -> 
         "trained": compiled.trained, "instructions": counts.instructions,
         "macs": model.layers().map(|layer| layer.macs()).sum::<u64>(), "arena_bytes": model.arena_len(),
         "stack_bytes": counts.stack, "flash_bytes": program + compiled.tnet.len() as u64, "text_bytes": program,
+        "network_text_bytes": rig.network_text()?,
         "model_bytes": compiled.tnet.len(), "layers": layers.collect::<Vec<_>>(),
     })))
 }

@@ -8,6 +8,7 @@ use compiler::device::{Board, Emulator, FirmwareImage};
 use inference_core::Model;
 use tempfile::NamedTempFile;
 
+use crate::network_path;
 use crate::stack::PaintedStack;
 
 /// Symbols of the firmware's build script: the memory region for a model from outside.
@@ -49,6 +50,11 @@ impl Rig {
     /// Bytes of flash that the image takes without a model: program, constants, initial values.
     pub fn program_bytes(&self) -> u64 {
         self.image.text + self.image.data
+    }
+
+    /// Bytes of it that a network runs: all kernels, and what they and the engine reach.
+    pub fn network_text(&self) -> Result<u64> {
+        network_path::network_text(&network_path::read(&self.image.elf)?)
     }
 
     /// Whether a model and its arena have room on the board; the error says what does not.

@@ -7,6 +7,9 @@ use host_tests::shipped;
 use host_tests::thumb::{instructions, is_float, is_smlad};
 
 const BOARD: &str = "mps2-an386";
+/// Bytes of program and constants that the network may need of the image that ships, and of one with all kernels.
+const MOST_OF_NANO: u64 = 15_000;
+const MOST_OF_ALL: u64 = 24_576;
 
 fn image(board: &str) -> Result<FirmwareImage> {
     Ok(FirmwareImage::build(Board::find(board)?, &shipped::path("nano", "model.tnet"))?)
@@ -23,14 +26,30 @@ fn has(path: &[Piece], predicate: impl Fn(u32) -> bool + Copy) -> Option<&str> {
 #[test]
 fn the_network_multiplies_in_pairs_and_neither_panics_nor_uses_floats() -> Result<()> {
     let path = path(BOARD)?;
-    let bytes: u64 = path.iter().map(|piece| piece.size).sum();
-    println!("nano on {BOARD}: {bytes} bytes of program and constants in the network path");
     // An empty path would have none of what follows.
     for entry in ["Model5parse", "4step", "8push_row", "6finish"] {
         ensure!(path.iter().any(|piece| piece.name.contains(entry)), "{entry} is not in the network path");
     }
     ensure!(has(&path, is_smlad).is_some(), "no smlad");
     ensure!(has(&path, is_float).is_none(), "a float instruction in {:?}", has(&path, is_float));
+    check_size_and_panics(&path, MOST_OF_NANO)
+}
+
+#[test]
+fn all_kernels_together_are_small_and_none_panics() -> Result<()> {
+    let image = FirmwareImage::build_for_any_model(Board::find(BOARD)?)?;
+    let path = network_path::network_path(&network_path::read(&image.elf)?)?;
+    // Each kernel of the core is there.
+    for kernel in ["conv_row", "depthwise_row", "dense_row", "thumbnet_tiles_10", "thumbnet_dsp_sums_7"] {
+        ensure!(path.iter().any(|piece| piece.name.contains(kernel)), "{kernel} is not in the network path");
+    }
+    check_size_and_panics(&path, MOST_OF_ALL)
+}
+
+fn check_size_and_panics(path: &[Piece], most: u64) -> Result<()> {
+    let bytes: u64 = path.iter().map(|piece| piece.size).sum();
+    println!("{bytes} bytes of program and constants in the network path");
+    ensure!(bytes <= most, "{bytes} bytes in the network path, more than {most}");
     let panic = path.iter().find(|piece| piece.name.contains("panick"));
     ensure!(panic.is_none(), "{panic:?} is reached");
     Ok(())

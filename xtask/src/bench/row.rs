@@ -31,6 +31,9 @@ pub struct Row {
     pub flash_bytes: u64,
     /// The program.
     pub text_bytes: u64,
+    /// Of that, what a network runs.
+    #[serde(default)]
+    pub network_text_bytes: u64,
     pub model_bytes: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<Layer>,
@@ -118,6 +121,7 @@ pub mod tests {
             stack_bytes: 500,
             flash_bytes: 1000,
             text_bytes: 500,
+            network_text_bytes: 400,
             model_bytes: 500,
             layers: vec![],
         }
