@@ -96,6 +96,7 @@ fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output
 impl Kernels for Helium {
     const NAME: &'static str = "helium";
 
+    #[inline(never)] // What it has on the stack is not there while other kernels work.
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
         if conv_row(unit, input, workspace, output).is_none() {
             Portable::conv_row(unit, input, workspace, output);
