@@ -27,6 +27,7 @@ pub mod graph;
 pub mod onnx;
 pub mod overflow;
 pub mod pack;
+pub mod picture;
 pub mod plan;
 pub mod qdq;
 pub mod quantize;

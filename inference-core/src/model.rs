@@ -26,7 +26,7 @@ pub struct Model<'m> {
 pub enum ParseError {
     /// The bytes do not begin with `TNET`.
     NotAModel,
-    /// The file has another format version: compile the model again with the tools of this version.
+    /// The file has another format version: update thumbnet, or compile the model again with the tools of this version.
     Version {
         /// The version in the file.
         found: u16,
@@ -73,7 +73,7 @@ impl fmt::Display for ParseError {
             Self::NotAModel => write!(f, "not a .tnet model: it does not begin with TNET"),
             Self::Version { found } => write!(
                 f,
-                "format version {found}, but this version of thumbnet reads {}: compile the model again",
+                "format version {found}, but this version of thumbnet reads {}: update thumbnet, or compile the model again",
                 format::VERSION
             ),
             Self::Length { expected } => write!(f, "the file should have {expected} bytes: it was cut or extended"),

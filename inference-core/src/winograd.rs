@@ -167,3 +167,69 @@ pub fn stored_weights<'w>(layer: &Layer, weights: &'w [i8]) -> impl Iterator<Ite
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::format::MAX_DIMENSION;
+    use std::vec;
+    use std::vec::Vec;
+
+    fn combined(point: &Point, inputs: &[i32]) -> i32 {
+        let [first, second] = point.inputs.map(|input| inputs[input]);
+        match point.combine {
+            Combine::Difference => first - second,
+            Combine::Sum => first + second,
+            Combine::Copy => first,
+        }
+    }
+
+    fn transformed(point: &Point, taps: &[i32]) -> i32 {
+        let factors = point.factors.iter().enumerate().filter(|(_, factor)| **factor != 0);
+        factors.map(|(tap, factor)| factor * taps[point.tap + tap]).sum()
+    }
+
+    fn unit(len: usize, index: usize) -> Vec<i32> {
+        let mut unit = vec![0; len];
+        unit[index] = 1;
+        unit
+    }
+
+    /// Both sides are linear in the pixels and in the taps: equal for units, they are equal for all values. Two
+    /// dimensions are this in one, then in the other.
+    fn equals_twice_the_direct_sums<const P: usize>(kernel: u8) {
+        assert_eq!(points(kernel), P);
+        let taps = usize::from(kernel);
+        for (pixel, tap) in (0..taps + 1).flat_map(|pixel| (0..taps).map(move |tap| (pixel, tap))) {
+            let (inputs, weights) = (unit(taps + 1, pixel), unit(taps, tap));
+            let found = outputs::<P>(|point| {
+                let point = &POINTS[point];
+                combined(point, &inputs) * transformed(point, &weights)
+            });
+            let direct =
+                [0, 1].map(|output| weights.iter().zip(&inputs[output..]).map(|(w, d)| 2 * w * d).sum::<i32>());
+            assert_eq!(found, direct, "kernel {kernel}, pixel {pixel}, tap {tap}");
+        }
+    }
+
+    #[test]
+    fn two_outputs_are_twice_the_direct_sums_for_any_pixels_and_weights() {
+        equals_twice_the_direct_sums::<4>(3);
+        equals_twice_the_direct_sums::<7>(5);
+        equals_twice_the_direct_sums::<10>(7);
+    }
+
+    #[test]
+    fn transformed_values_fit_16_bits_and_their_sums_32() {
+        // Of pixels from 0 to 255, the largest in size; two dimensions multiply.
+        let pixel = |point: &Point| if point.combine == Combine::Sum { 2 } else { 1 };
+        let weight = |point: &Point| point.factors.iter().map(|factor| factor.abs()).sum::<i32>();
+        let largest = |gain: &dyn Fn(&Point) -> i32| POINTS.iter().map(gain).max().unwrap_or(0).pow(2);
+        let (pixel, weight) = (255 * largest(&pixel), 127 * largest(&weight));
+        assert_eq!((pixel, weight), (1020, 2032));
+        assert!(i16::try_from(pixel).is_ok() && i16::try_from(weight).is_ok());
+        let sum = i64::from(MAX_DIMENSION) * i64::from(pixel) * i64::from(weight);
+        assert!(i32::try_from(sum).is_ok(), "{sum}");
+    }
+}

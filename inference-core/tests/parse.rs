@@ -6,6 +6,9 @@ use builder::{Draft, every_operator, pack, seal};
 use inference_core::format::{HEADER_LEN, LAYER_LEN, Layer, Op, Shape};
 use inference_core::{Model, Network, ParseError};
 
+/// Of the many damaged files, Miri takes every so many: a checksum takes it long.
+const STEP: usize = if cfg!(miri) { 97 } else { 1 };
+
 /// Parses and, where that succeeds, runs an image.
 fn parse_and_run(bytes: &[u8]) -> Result<(), ParseError> {
     let model = Model::parse(bytes)?;
@@ -41,7 +44,7 @@ fn a_good_model_says_what_it_is() {
 #[test]
 fn every_truncation_is_refused() {
     let file = pack(&every_operator());
-    for len in 0..file.len() {
+    for len in (0..file.len()).step_by(STEP) {
         let error = parse_and_run(&file[..len]).unwrap_err();
         let expected = ParseError::Length { expected: file.len() as u32 };
         assert_eq!(error, if len < HEADER_LEN { ParseError::NotAModel } else { expected }, "{len} bytes");
@@ -51,7 +54,7 @@ fn every_truncation_is_refused() {
 #[test]
 fn every_flipped_byte_is_refused() {
     let file = pack(&every_operator());
-    for index in 0..file.len() {
+    for index in (0..file.len()).step_by(STEP) {
         let mut damaged = file.clone();
         damaged[index] ^= 0x10;
         assert!(parse_and_run(&damaged).is_err(), "byte {index}");
@@ -63,7 +66,7 @@ fn a_changed_file_with_a_right_checksum_is_refused_or_runs() {
     let file = pack(&every_operator());
     let records = HEADER_LEN + every_operator().len() * LAYER_LEN;
     let (mut refused, mut ran) = (0, 0);
-    for index in 16..records {
+    for index in (16..records).step_by(STEP) {
         for value in [0, 1, 2, 3, 7, 16, 127, 128, 255] {
             let mut changed = file.clone();
             changed[index] = value;
@@ -74,7 +77,7 @@ fn a_changed_file_with_a_right_checksum_is_refused_or_runs() {
             }
         }
     }
-    assert!(refused > 1000 && ran > 500, "{refused} refused, {ran} ran");
+    assert!((refused > 1000 && ran > 500) || cfg!(miri), "{refused} refused, {ran} ran");
 }
 
 #[test]

@@ -4,6 +4,8 @@ mod bench;
 mod boards;
 mod demo;
 mod firmware;
+mod fuzz;
+mod miri;
 mod models;
 mod page;
 mod setup;
@@ -37,6 +39,10 @@ enum Command {
     Models(models::Models),
     /// Measures an inference on emulated boards
     Bench(bench::Bench),
+    /// Runs libFuzzer on everything that reads bytes from outside
+    Fuzz(fuzz::Fuzz),
+    /// Runs the tests of the core and the protocol under Miri, which finds undefined behaviour
+    Miri,
 }
 
 fn main() -> ExitCode {
@@ -47,6 +53,8 @@ fn main() -> ExitCode {
         Command::Firmware(firmware) => firmware.run(),
         Command::Models(models) => models.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Fuzz(fuzz) => fuzz.run(),
+        Command::Miri => miri::run_tests(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

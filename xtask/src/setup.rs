@@ -113,6 +113,28 @@ fn apt_get(what: &str, package: &str) -> Result<bool> {
     Ok(true)
 }
 
+/// `cargo fuzz`.
+pub fn cargo_fuzz() -> Result<()> {
+    if works("cargo", &["fuzz", "--version"])? {
+        return Ok(());
+    }
+    ensure!(
+        works("c++", &["--version"])?,
+        "a C++ compiler is missing, which libFuzzer needs: type `sudo apt-get install g++` (or your system's like)"
+    );
+    let install = ["install", "cargo-fuzz", "--locked"];
+    run(&mut command("cargo", &install)).with_context(|| format!("type `cargo {}`", install.join(" ")))
+}
+
+/// Miri, a part of Rust's nightly toolchain.
+pub fn miri() -> Result<()> {
+    if works("cargo", &["+nightly", "miri", "--version"])? {
+        return Ok(());
+    }
+    let install = ["toolchain", "install", "nightly", "--profile", "minimal", "--component", "miri,rust-src"];
+    run(&mut command("rustup", &install)).with_context(|| format!("type `rustup {}`", install.join(" ")))
+}
+
 /// The PyPI package `onnx`, whose checker says whether a file is valid; returns the directory for `PYTHONPATH`.
 pub fn onnx_checker() -> Result<PathBuf> {
     let directory = target().join("onnx");

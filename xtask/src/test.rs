@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::bench::Bench;
 use crate::firmware::Firmware;
+use crate::miri;
 use crate::models;
 use crate::setup;
 use crate::shell::{self, built, cargo, command, root, target};
@@ -17,7 +18,8 @@ const MEASURED: [&str; 3] = ["mps2-an386", "mps2-an385", "mps3-an547"];
 /// Options of `cargo xtask test`.
 #[derive(Args)]
 pub struct Test {
-    /// Also what takes longer to build or download: training through Vulkan, networks reimported by burn-onnx, ONNX's checker
+    /// Also what takes longer to build or download: training through Vulkan, networks reimported by burn-onnx, ONNX's checker,
+    /// Miri, every flipped bit of a model
     #[arg(long)]
     full: bool,
 }
@@ -43,6 +45,8 @@ fn usual(steps: &mut Steps) -> Result<()> {
     steps.cargo("format", &["fmt", "--all", "--check"])?;
     steps.cargo("format, firmware", &["fmt", "--manifest-path", "firmware/Cargo.toml", "--check"])?;
     steps.cargo("core and protocol, overflow checked", &["test", "-p", "inference-core", "-p", "protocol"])?;
+    let replay = ["test", "-p", "fuzz", "--no-default-features", "--test", "replay"];
+    steps.cargo("hostile bytes, overflow checked", &replay)?;
     let without_std = ["build", "--release", "-p", "inference-core", "--target", "thumbv6m-none-eabi"];
     steps.cargo("core without std", &without_std)?;
     steps.cargo("build", &["test", "--release", "--workspace", "--no-run"])?;
@@ -66,8 +70,11 @@ fn usual(steps: &mut Steps) -> Result<()> {
     })
 }
 
-/// The trainer with more of Burn, and other programs' judgement of its files.
+/// The trainer with more of Burn, other programs' judgement of its files, and what takes minutes.
 fn full(steps: &mut Steps) -> Result<()> {
+    steps.step("core and protocol under Miri", miri::run_tests)?;
+    let flips = ["test", "--release", "--workspace", "--test", "flips", "--", "--ignored", "--show-output"];
+    steps.cargo("every flipped bit of a model", &flips)?;
     let build = ["build", "--release", "--workspace", "--features", FULL, "--example", "reimport"];
     steps.cargo("build the trainer in full", &build)?;
     let reimported = target().join("reimported");

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::Context;
 use clap::Args;
+use compiler::picture;
 use inference_core::format::Shape;
-use inference_core::{Network, preprocess, softmax};
+use inference_core::{Network, softmax};
 use serde_json::json;
 
 use super::{parse, read};
@@ -53,40 +54,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// The pixels of a picture as a model with this input takes them.
 pub fn pixels(path: &Path, input: Shape) -> anyhow::Result<Vec<u8>> {
-    let Shape { height, width, channels } = input;
-    if channels != 1 {
-        bail!("the model takes {channels} channels: only gray pictures can be classified");
-    }
     let bytes = read(path)?;
-    let (height, width) = (usize::from(height), usize::from(width));
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("raw")) {
-        if bytes.len() != height * width {
-            let (expected, found) = (height * width, bytes.len());
-            bail!("{}: has {found} bytes, the model takes {height} x {width} = {expected}", path.display());
-        }
-        return Ok(bytes);
-    }
-    if (height, width) != (preprocess::SIDE, preprocess::SIDE) {
-        bail!("the model takes {height} x {width} pixels: give them as a .raw file");
-    }
-    let picture = decode(&bytes).with_context(|| path.display().to_string())?;
-    let mut pixels = [0; preprocess::SIDE * preprocess::SIDE];
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    preprocess::digit(picture.as_raw(), width, height, &mut pixels).with_context(|| path.display().to_string())?;
-    Ok(pixels.into())
-}
-
-/// A PNG or PNM picture in gray, what is transparent on white.
-fn decode(bytes: &[u8]) -> anyhow::Result<image::GrayImage> {
-    let picture = image::load_from_memory(bytes)
-        .map_err(|error| anyhow!("not a PNG or PGM picture that can be read: {error}"))?;
-    if !picture.color().has_alpha() {
-        return Ok(picture.into_luma8());
-    }
-    let mut gray = image::GrayImage::new(picture.width(), picture.height());
-    for (gray, pixel) in gray.pixels_mut().zip(picture.into_luma_alpha8().pixels()) {
-        let [luma, alpha] = pixel.0.map(u32::from);
-        gray.0 = [((luma * alpha + 255 * (255 - alpha)) / 255) as u8];
-    }
-    Ok(gray)
+    let is_raw = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("raw"));
+    let pixels = if is_raw { picture::raw_pixels(&bytes, input) } else { picture::pixels(&bytes, input) };
+    pixels.with_context(|| path.display().to_string())
 }
