@@ -113,7 +113,7 @@ fn nothing_beyond_the_arena_and_nothing_of_the_last_image_matters() {
     let model = Model::parse(&file).unwrap();
     let pixels = image(&model, 3);
     let mut expected = None;
-    for poison in [0, 0x55, 0xff] {
+    for poison in [0, 0x55, 0xff].into_iter().skip(if cfg!(miri) { 2 } else { 0 }) {
         let mut memory = vec![poison; model.arena_len() + 64];
         let mut network = Network::new(&model, &mut memory).unwrap();
         let first = logits(&mut network, &pixels);
