@@ -3,7 +3,6 @@
 //! Which layer works is up to the [`schedule`](crate::schedule), and that no row is overwritten while it is
 //! needed, to the plan of the memory that parsing has checked.
 
-use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -11,6 +10,8 @@ use crate::arena;
 use crate::format::{Algorithm, Layer, Op};
 use crate::kernels::{self, InputRows, Kernels, Parameters, Selected, Unit};
 use crate::model::Model;
+use crate::network_error::{InputError, NetworkError};
+use crate::prediction::{Logits, Prediction};
 use crate::schedule::{RowWindow, Schedule};
 
 /// A model and its memory, ready to classify. `K`: the kernels that it runs.
@@ -39,69 +40,6 @@ pub enum Step {
     /// The image is classified.
     Done,
 }
-
-/// Why a network could not be set up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum NetworkError {
-    /// The arena is too small.
-    ArenaTooSmall {
-        /// Bytes that the model needs.
-        needed: usize,
-        /// Bytes that the arena has.
-        found: usize,
-    },
-    /// The model has an operator or an algorithm that was left out: see [`kernels::Only`].
-    KernelMissing,
-}
-
-/// Why an image was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum InputError {
-    /// The row or image has another size than the model's input.
-    WrongLength {
-        /// Bytes that the model takes.
-        expected: usize,
-        /// Bytes that were given.
-        found: usize,
-    },
-    /// The image has all its rows already: call [`Network::reset`] before the next one.
-    TooManyRows,
-    /// The image is not complete.
-    MissingRows {
-        /// Rows still to come.
-        missing: u16,
-    },
-}
-
-impl fmt::Display for NetworkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ArenaTooSmall { needed, found } => {
-                write!(f, "the model needs an arena of {needed} bytes, this one has {found}")
-            }
-            Self::KernelMissing => {
-                write!(f, "this program was built without what the model needs: build it with the model")
-            }
-        }
-    }
-}
-
-impl fmt::Display for InputError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::WrongLength { expected, found } => write!(f, "expected {expected} bytes, got {found}"),
-            Self::TooManyRows => write!(f, "the image already has all its rows: reset before the next one"),
-            Self::MissingRows { missing } => write!(f, "{missing} rows of the image are missing"),
-        }
-    }
-}
-
-impl core::error::Error for NetworkError {}
-impl core::error::Error for InputError {}
 
 impl<'m, 'a> Network<'m, 'a> {
     /// A network that works in `arena`, of which it uses the first [`Model::arena_len`] bytes.
@@ -347,39 +285,4 @@ fn sliding<'a>(
         conv_rows: window.conv_rows,
     };
     Some(Sliding { input, workspace, outputs: [first, second] })
-}
-
-/// What the network saw in an image.
-#[derive(Clone, Copy, Debug)]
-pub struct Prediction<'a> {
-    logits: Logits<'a>,
-}
-
-impl<'a> Prediction<'a> {
-    /// The most likely class; the first one where several are equal.
-    pub fn class(&self) -> usize {
-        let mut best = (0, i32::MIN);
-        for (class, logit) in self.logits.iter().enumerate() {
-            if logit > best.1 {
-                best = (class, logit);
-            }
-        }
-        best.0
-    }
-
-    /// The accumulators of the last layer, in steps of [`Model::logit_scale`].
-    pub fn logits(&self) -> Logits<'a> {
-        self.logits
-    }
-}
-
-/// The logits of an image, one `i32` a class.
-#[derive(Clone, Copy, Debug)]
-pub struct Logits<'a>(&'a [[u8; 4]]);
-
-impl<'a> Logits<'a> {
-    /// The logits in the order of the classes.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = i32> + Clone + 'a {
-        self.0.iter().map(|&bytes| i32::from_le_bytes(bytes))
-    }
 }

@@ -24,12 +24,16 @@ mod engine;
 pub mod format;
 pub mod kernels;
 mod model;
+mod network_error;
+mod prediction;
 pub mod preprocess;
 pub mod requantize;
 pub mod schedule;
 mod softmax;
 pub mod winograd;
 
-pub use engine::{InputError, Logits, Network, NetworkError, Prediction, Step};
+pub use engine::{Network, Step};
 pub use model::{Model, ParseError};
+pub use network_error::{InputError, NetworkError};
+pub use prediction::{Logits, Prediction};
 pub use softmax::softmax;

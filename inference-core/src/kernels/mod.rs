@@ -274,6 +274,12 @@ impl<'a> InputRows<'a> {
         part.get(start..start + self.row_len).unwrap_or(&[])
     }
 
+    /// The same, not inline: smaller where it is no inner loop.
+    #[inline(never)]
+    pub fn find_row(&self, index: usize) -> &'a [u8] {
+        self.row(index)
+    }
+
     /// Rows of the convolution's result that the window gives: those of a pooling window, or the
     /// output rows themselves; fewer than usual where the map ends.
     #[inline]

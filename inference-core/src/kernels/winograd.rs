@@ -254,7 +254,7 @@ impl Patch<'_> {
         inputs: &mut [u32],
         scratch: &mut [i32],
     ) {
-        let row = |row: usize| match self.input.row(row).get(self.start..) {
+        let row = |row: usize| match self.input.find_row(row).get(self.start..) {
             Some(row) if row.len() >= self.len => row,
             _ => self.blank,
         };
@@ -265,8 +265,9 @@ impl Patch<'_> {
 /// The rows of points that can add something: others combine rows beyond the map that read as zero.
 #[inline(never)]
 fn rows_in_map(points: usize, unit: &Unit<'_>, input: &InputRows<'_>) -> Range<usize> {
-    let in_map =
-        |point: &Point| unit.layer.input_zero_point != 0 || point.inputs.iter().any(|&row| !input.row(row).is_empty());
+    let in_map = |point: &Point| {
+        unit.layer.input_zero_point != 0 || point.inputs.iter().any(|&row| !input.find_row(row).is_empty())
+    };
     let all = POINTS.get(..points).unwrap_or(&[]);
     match (all.iter().position(in_map), all.iter().rposition(in_map)) {
         (Some(first), Some(last)) => first..last + 1,

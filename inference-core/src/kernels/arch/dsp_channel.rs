@@ -88,7 +88,7 @@ pub fn row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output:
     columns.fill(u32::from(layer.input_zero_point) * 0x0001_0001);
     for row in 0..=shape.kernel {
         let half = row % 2 * 16;
-        for (column, &pixel) in columns.chunks_exact_mut(shape.column_len().max(1)).zip(input.row(row)) {
+        for (column, &pixel) in columns.chunks_exact_mut(shape.column_len().max(1)).zip(input.find_row(row)) {
             if let Some(pair) = column.get_mut(row / 2) {
                 *pair = *pair & !(0xffff << half) | u32::from(pixel) << half;
             }

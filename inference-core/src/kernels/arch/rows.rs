@@ -25,7 +25,7 @@ impl<'a> Rows<'a> {
     pub fn point(&mut self, unit: &Unit<'_>, input: &InputRows<'a>) {
         self.len = unit.layer.padded_row_len();
         for (index, pointer) in self.pointers.iter_mut().take(unit.layer.window_rows()).enumerate() {
-            let row = input.row(index);
+            let row = input.find_row(index);
             *pointer = if row.len() >= self.len { row.as_ptr() } else { null() };
         }
     }
