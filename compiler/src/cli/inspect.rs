@@ -160,6 +160,7 @@ fn op(op: Op) -> &'static str {
 fn algorithm(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::Direct => "direct",
+        Algorithm::Winograd => "winograd",
         _ => "unknown",
     }
 }
