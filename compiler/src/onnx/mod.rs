@@ -6,6 +6,7 @@ mod chain;
 mod node;
 mod ops;
 mod tensor;
+pub mod writer;
 
 pub use chain::Chain;
 pub use node::Node;
