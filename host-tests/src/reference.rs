@@ -34,16 +34,25 @@ impl Map {
 /// # Panics
 /// If an accumulator leaves 32 bits, which the compiler proves that it cannot.
 pub fn logits(model: &Model<'_>, pixels: &[u8]) -> Vec<i32> {
+    outputs(model, pixels).pop().expect("a parsed model has layers")
+}
+
+/// What every layer makes of an image, channel fastest; the logits last.
+///
+/// # Panics
+/// As [`logits`].
+pub fn outputs(model: &Model<'_>, pixels: &[u8]) -> Vec<Vec<i32>> {
     let mut map = Map::new(model.input(), pixels.iter().map(|&pixel| i64::from(pixel)).collect());
+    let mut outputs = Vec::with_capacity(model.layer_count());
     for (index, layer) in model.layers().enumerate() {
-        let accumulators = accumulate(model, &layer, &map);
-        if layer.activation == Activation::Logits {
-            return accumulators.values.iter().map(|&acc| acc as i32).collect();
+        map = accumulate(model, &layer, &map);
+        if layer.activation != Activation::Logits {
+            map = pool(&layer, activate(model, &layer, map));
         }
-        map = pool(&layer, activate(model, &layer, accumulators));
         assert_eq!(map.shape, layer.output, "output of layer {index}");
+        outputs.push(map.values.iter().map(|&value| value as i32).collect());
     }
-    unreachable!("a parsed model ends in logits");
+    outputs
 }
 
 fn size(shape: Shape) -> usize {

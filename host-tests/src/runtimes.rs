@@ -1,9 +1,9 @@
 //! Other people's engines for ONNX networks: tract and ONNX Runtime.
 //!
-//! Both get pixels as `byte / 255` and return float logits. One input channel, so that a network
+//! Both get pixels as `byte / 255` and return every output of the network. One input channel, so that a network
 //! may want `[N, 1, height, width]` or `[N, height, width, 1]`: the bytes are the same.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::{env, fs};
 
@@ -11,51 +11,63 @@ use anyhow::{Context, Result, anyhow, ensure};
 use dataset::Dataset;
 use ort::environment::Environment;
 use ort::session::Session;
-use ort::value::Tensor as OrtTensor;
+use ort::value::{DynValue, Tensor as OrtTensor};
 use tract_onnx::Onnx;
-use tract_onnx::prelude::{Datum, Framework, InferenceFact, InferenceModelExt, IntoRunnable, IntoTValue, Tensor, tvec};
+use tract_onnx::prelude::{
+    Datum, Framework, InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, IntoTValue, TValue, Tensor, tvec,
+};
 use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::DimLike;
 
 use crate::shipped::{in_parallel, root};
 
-/// Images that a runtime gets at a time.
+/// Most images that a runtime gets at a time.
 const BATCH: usize = 50;
 
-/// The logits that tract computes for the network in `onnx`, in the order of the images.
-pub fn tract(onnx: &Path, images: &Dataset) -> Result<Vec<Vec<f32>>> {
-    let mut model = tract_importer().model_for_path(onnx).with_context(|| format!("reading {}", onnx.display()))?;
-    let shape = input_shape(onnx, images)?;
-    model = model.with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), &shape))?;
-    let plan = model.into_optimized()?.into_runnable()?;
-    let parts = in_parallel(images.len().div_ceil(BATCH), |batches| {
+/// What a network makes of an image: one vector an output of the ONNX file, in its order; bytes as floats.
+pub type Outputs = Vec<Vec<f32>>;
+/// Runs the bytes of an ONNX file; the outputs are in the order of the images.
+pub type Runtime = fn(&[u8], &Dataset) -> Result<Vec<Outputs>>;
+
+/// The runtimes and their names.
+pub const ALL: [(&str, Runtime); 2] = [("tract", tract), ("ONNX Runtime", onnx_runtime)];
+
+/// What tract computes.
+pub fn tract(onnx: &[u8], images: &Dataset) -> Result<Vec<Outputs>> {
+    let model = importer(onnx)?;
+    let shape = input_shape(&model, images)?;
+    let plan = model
+        .with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), &shape))?
+        .into_optimized()?
+        .into_runnable()?;
+    let parts = in_parallel(images.len().div_ceil(shape[0]), |batches| {
         let run = |index: usize| {
-            let input = Tensor::from_shape(&shape, &pixels(images, index))?;
+            let input = Tensor::from_shape(&shape, &pixels(images, shape[0], index))?;
             let outputs = plan.run(tvec![input.into_tvalue()])?;
-            let logits: Vec<f32> = outputs[0].to_plain_array_view::<f32>()?.iter().copied().collect();
-            Ok(logits)
+            let floats =
+                |output: &TValue| Ok(output.cast_to::<f32>()?.to_plain_array_view::<f32>()?.iter().copied().collect());
+            by_image(outputs.iter().map(floats).collect::<Result<_>>()?, shape[0])
         };
         batches.map(run).collect()
     });
     in_order(parts, images.len())
 }
 
-/// The logits that ONNX Runtime computes for the network in `onnx`, in the order of the images.
-pub fn onnx_runtime(onnx: &Path, images: &Dataset) -> Result<Vec<Vec<f32>>> {
+/// What ONNX Runtime computes.
+pub fn onnx_runtime(onnx: &[u8], images: &Dataset) -> Result<Vec<Outputs>> {
     let environment = ONNX_RUNTIME.as_ref().map_err(|error| anyhow!("{error:#}"))?;
-    let shape = input_shape(onnx, images)?;
+    let shape = input_shape(&importer(onnx)?, images)?;
     let mut session = Session::builder(environment)?
         // Without it, processors without VNNI add products in 16 bits, which saturate.
         .with_config_entry("session.x64quantprecision", "1")
         .map_err(|error| anyhow!("{error}"))?
-        .commit_from_file(onnx)
-        .with_context(|| format!("reading {}", onnx.display()))?;
+        .commit_from_memory(onnx)?;
     let mut run = |index: usize| {
-        let input = OrtTensor::from_array((shape.clone(), pixels(images, index)))?;
+        let input = OrtTensor::from_array((shape.clone(), pixels(images, shape[0], index)))?;
         let outputs = session.run(ort::inputs![input])?;
-        Ok(outputs[0].try_extract_tensor::<f32>()?.1.to_vec())
+        by_image(outputs.values().map(|output| floats(&output)).collect::<Result<_>>()?, shape[0])
     };
-    let parts = (0..images.len().div_ceil(BATCH)).map(&mut run).collect();
+    let parts = (0..images.len().div_ceil(shape[0])).map(&mut run).collect();
     in_order(parts, images.len())
 }
 
@@ -83,42 +95,58 @@ fn library() -> Result<PathBuf> {
     })
 }
 
+/// A tensor of floats or of bytes.
+fn floats(tensor: &DynValue) -> Result<Vec<f32>> {
+    if let Ok((_, bytes)) = tensor.try_extract_tensor::<u8>() {
+        return Ok(bytes.iter().map(|&byte| f32::from(byte)).collect());
+    }
+    Ok(tensor.try_extract_tensor::<f32>()?.1.to_vec())
+}
+
 /// Pixels of one batch as floats; black where the images end.
-fn pixels(images: &Dataset, batch: usize) -> Vec<f32> {
-    let mut pixels = Vec::with_capacity(BATCH * images.height() * images.width());
-    for index in batch * BATCH..images.len().min((batch + 1) * BATCH) {
+fn pixels(images: &Dataset, batch: usize, index: usize) -> Vec<f32> {
+    let len = batch * images.height() * images.width();
+    let mut pixels = Vec::with_capacity(len);
+    for index in index * batch..images.len().min((index + 1) * batch) {
         pixels.extend(images.image(index).iter().map(|&pixel| f32::from(pixel) / 255.0));
     }
-    pixels.resize(BATCH * images.height() * images.width(), 0.0);
+    pixels.resize(len, 0.0);
     pixels
 }
 
-/// The shape that the network's input declares, the first dimension replaced by [`BATCH`].
-fn input_shape(onnx: &Path, images: &Dataset) -> Result<Vec<usize>> {
-    let model = tract_importer().model_for_path(onnx).with_context(|| format!("reading {}", onnx.display()))?;
-    let mut shape = vec![BATCH];
+/// The shape that the network's input declares, the first dimension replaced by the size of a batch.
+fn input_shape(model: &InferenceModel, images: &Dataset) -> Result<Vec<usize>> {
+    let mut shape = vec![images.len().clamp(1, BATCH)];
     for dimension in model.input_fact(0)?.shape.dims().skip(1) {
         let dimension = dimension.concretize().and_then(|dimension| dimension.to_usize().ok());
-        shape.push(dimension.with_context(|| format!("{}: the input's shape is not fixed", onnx.display()))?);
+        shape.push(dimension.context("the input's shape is not fixed")?);
     }
     let size = images.height() * images.width();
-    ensure!(shape[1..].iter().product::<usize>() == size, "{}: the input is {shape:?}", onnx.display());
+    ensure!(shape[1..].iter().product::<usize>() == size, "the input is {shape:?}, an image has {size} pixels");
     Ok(shape)
 }
 
-/// Exporters write shapes for a batch of their own; they do not matter.
-fn tract_importer() -> Onnx {
-    tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true)
+fn importer(mut onnx: &[u8]) -> Result<InferenceModel> {
+    // Exporters write shapes for a batch of their own; they do not matter.
+    let importer: Onnx = tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
+    importer.model_for_read(&mut onnx)
 }
 
-/// Joins batches of logits and drops those of the images that filled up the last one.
-fn in_order(parts: Vec<Result<Vec<f32>>>, images: usize) -> Result<Vec<Vec<f32>>> {
-    let mut logits = Vec::with_capacity(images);
-    for part in parts {
-        let part = part?;
-        ensure!(part.len().is_multiple_of(BATCH), "{} logits for {BATCH} images", part.len());
-        logits.extend(part.chunks_exact(part.len() / BATCH).map(<[f32]>::to_vec));
-    }
-    logits.truncate(images);
-    Ok(logits)
+/// The outputs of a batch as those of its images.
+fn by_image(outputs: Outputs, batch: usize) -> Result<Vec<Outputs>> {
+    ensure!(outputs.iter().all(|output| output.len().is_multiple_of(batch)), "outputs of {batch} images");
+    let of = |image: usize| outputs.iter().map(|output| part(output, batch, image)).collect();
+    Ok((0..batch).map(of).collect())
+}
+
+fn part(output: &[f32], batch: usize, image: usize) -> Vec<f32> {
+    let len = output.len() / batch;
+    output[image * len..(image + 1) * len].to_vec()
+}
+
+/// Joins batches and drops the images that filled up the last one.
+fn in_order(parts: Vec<Result<Vec<Outputs>>>, images: usize) -> Result<Vec<Outputs>> {
+    let mut outputs = parts.into_iter().collect::<Result<Vec<_>>>()?.concat();
+    outputs.truncate(images);
+    Ok(outputs)
 }

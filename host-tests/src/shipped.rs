@@ -9,9 +9,6 @@ use dataset::{Dataset, Split};
 use inference_core::{Model, Network};
 use tract_onnx::prelude::Framework;
 
-/// The models that every test runs.
-pub const NAMES: [&str; 2] = ["nano", "cnn3_k3_relu"];
-
 /// The 10,000 MNIST test images.
 pub static TEST_IMAGES: LazyLock<Dataset> = LazyLock::new(|| {
     Dataset::load(&root().join("trainer/data/mnist"), Split::Test).unwrap_or_else(|error| panic!("{error}"))
@@ -40,6 +37,15 @@ pub fn all() -> Result<Vec<PathBuf>> {
     let mut files: Vec<_> = files.filter(|file| file.exists()).collect();
     files.sort();
     Ok(files)
+}
+
+/// The names of all models that ship, sorted.
+pub fn names() -> Result<Vec<String>> {
+    let name = |file: PathBuf| {
+        let directory = file.parent().and_then(Path::file_name);
+        directory.map(|name| name.to_string_lossy().into_owned()).context("a model has no directory")
+    };
+    all()?.into_iter().map(name).collect()
 }
 
 /// The bytes of `models/NAME/model.tnet`.

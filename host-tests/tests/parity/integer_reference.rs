@@ -1,34 +1,21 @@
-//! Core against the plain integer reference, bit for bit.
+//! Core against the plain integer reference and against itself, on unusual images and ways to give them.
 
+use host_tests::parity::Case;
 use host_tests::reference;
 use host_tests::rng::Rng;
-use host_tests::shipped::{TEST_IMAGES, in_parallel};
+use host_tests::shipped::TEST_IMAGES;
 use inference_core::{Network, Step};
 
-use crate::{Case, cnn3_k3_relu, nano};
+use crate::CASES;
 
 #[test]
-fn nano_equals_reference() {
-    test_images(nano(), 10_000);
-    unusual_images(nano());
-    rows_one_by_one(nano());
+fn unusual_images_equal_the_reference() {
+    CASES.iter().for_each(unusual_images);
 }
 
 #[test]
-fn cnn3_k3_relu_equals_reference() {
-    test_images(cnn3_k3_relu(), 1_000);
-    unusual_images(cnn3_k3_relu());
-    rows_one_by_one(cnn3_k3_relu());
-}
-
-/// The first `count` test images.
-fn test_images(case: &Case, count: usize) {
-    let model = case.model();
-    let wanted =
-        in_parallel(count, |range| range.map(|index| reference::logits(&model, TEST_IMAGES.image(index))).collect());
-    for (index, wanted) in wanted.iter().enumerate() {
-        assert_eq!(case.logits[index], *wanted, "{}, test image {index}", case.name);
-    }
+fn rows_one_by_one_equal_whole_images() {
+    CASES.iter().for_each(rows_one_by_one);
 }
 
 /// Images that no training set has, the extremes of every sum among them.

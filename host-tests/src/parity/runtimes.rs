@@ -1,0 +1,134 @@
+//! Core against tract and ONNX Runtime, which run `model.qdq.onnx`: the same integers, but rescaled in
+//! float and rounded half to even, so that now and then an activation differs by one.
+
+use anyhow::{Result, anyhow, ensure};
+use compiler::qdq;
+use inference_core::Model;
+use serde::Serialize;
+
+use super::{Case, Effort, Row};
+use crate::reference;
+use crate::runtimes::{Runtime, onnx_runtime, tract};
+use crate::shipped::{TEST_IMAGES, class, in_parallel};
+use crate::steps::{Bounds, Differences, Histogram};
+
+/// Images whose layers are compared, in a quick comparison and in a full one.
+const LAYER_IMAGES: [usize; 2] = [100, 1_000];
+/// Images that the float networks are compared on in a quick comparison.
+const QUICK_FLOAT_IMAGES: usize = 1_000;
+/// Images whose outputs are in memory at a time.
+const PART: usize = 500;
+/// The largest difference of a float logit between two runtimes.
+const FLOAT_TOLERANCE: f32 = 1e-4;
+
+/// A runtime that rounds otherwise, on a model.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RuntimeDetail {
+    /// Images with the same logits.
+    pub identical: usize,
+    /// Images whose two best logits are within a step.
+    pub close: usize,
+    /// Of these, images with another digit.
+    pub close_other: usize,
+    /// All logits, in steps.
+    pub logits: Histogram,
+}
+
+/// The first test images on a runtime: the same digit wherever the core's two best logits differ by more than one step.
+pub fn runtime(case: &Case, (name, runtime): (&str, Runtime), effort: Effort) -> Result<Row> {
+    let (model, onnx, images) = (case.model(), case.file("model.qdq.onnx")?, case.images(effort));
+    let bounds = Bounds::of(&model);
+    let scale = f64::from(model.logit_scale());
+    let (mut detail, mut mismatches) = (RuntimeDetail::default(), 0);
+    for start in (0..images).step_by(PART) {
+        let part = start..images.min(start + PART);
+        let outputs = runtime(&onnx, &TEST_IMAGES.slice(part.clone()))?;
+        ensure!(outputs.len() == part.len(), "{name} gives {} outputs for {} images", outputs.len(), part.len());
+        for (ours, theirs) in case.logits[part].iter().zip(outputs) {
+            let theirs: Vec<f64> = theirs.concat().iter().map(|&logit| (f64::from(logit) / scale).round()).collect();
+            ensure!(ours.len() == theirs.len(), "{name} gives {} logits, not {}", theirs.len(), ours.len());
+            bounds.logit_differences(ours, theirs.iter().copied(), &mut detail.logits);
+            detail.identical += usize::from(ours.iter().zip(&theirs).all(|(&our, &their)| f64::from(our) == their));
+            let other = class(ours) != class(&theirs);
+            if is_close(&model, ours) {
+                detail.close += 1;
+                detail.close_other += usize::from(other);
+            } else {
+                mismatches += usize::from(other);
+            }
+        }
+    }
+    let largest = detail.logits.largest();
+    Ok(Row { images, mismatches, largest, runtime: Some(detail), ..Row::new(case, name) })
+}
+
+/// What the layers of a model give in a runtime.
+#[derive(Clone, Debug, Serialize)]
+pub struct Layers {
+    /// The model's name.
+    pub model: String,
+    /// The runtime's name.
+    pub against: String,
+    /// Test images compared.
+    pub images: usize,
+    /// Of every requantized layer its bytes, and the logits, in steps.
+    #[serde(flatten)]
+    pub differences: Differences,
+}
+
+/// The first test images layer by layer; a value that is further off than rounding explains is an error.
+pub fn layers(case: &Case, (name, runtime): (&str, Runtime), effort: Effort) -> Result<Layers> {
+    let exposed = qdq::expose_layers(&case.file("model.qdq.onnx")?)?;
+    let (model, images) = (case.model(), LAYER_IMAGES[usize::from(effort == Effort::Full)]);
+    let bounds = Bounds::of(&model);
+    let mut differences = Differences::default();
+    for start in (0..images).step_by(PART.min(images)) {
+        let part = TEST_IMAGES.slice(start..images.min(start + PART));
+        let ours =
+            in_parallel(part.len(), |range| range.map(|index| reference::outputs(&model, part.image(index))).collect());
+        for (index, (ours, theirs)) in ours.iter().zip(&runtime(&exposed, &part)?).enumerate() {
+            let compared = bounds.compare(ours, theirs, &mut differences);
+            compared.map_err(|what| anyhow!("{}, {name}, test image {}: {what}", case.name, start + index))?;
+        }
+    }
+    Ok(Layers { model: case.name.clone(), against: name.into(), images, differences })
+}
+
+/// tract against ONNX Runtime on the float network.
+#[derive(Clone, Debug, Serialize)]
+pub struct Float {
+    /// The model's name.
+    pub model: String,
+    /// Test images compared.
+    pub images: usize,
+    /// The largest difference of a logit.
+    pub largest: f32,
+}
+
+/// The first test images through `model.onnx`; the error says that they differ by too much.
+pub fn float(case: &Case, effort: Effort) -> Result<Float> {
+    let images = if effort == Effort::Full { TEST_IMAGES.len() } else { QUICK_FLOAT_IMAGES };
+    let (onnx, shown) = (case.file("model.onnx")?, TEST_IMAGES.slice(0..images));
+    let (ours, theirs) = (tract(&onnx, &shown)?.concat().concat(), onnx_runtime(&onnx, &shown)?.concat().concat());
+    ensure!(ours.len() == theirs.len(), "{}: {} and {} logits", case.name, ours.len(), theirs.len());
+    let largest = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    ensure!(largest < FLOAT_TOLERANCE, "{}: float logits of tract and ONNX Runtime differ by {largest}", case.name);
+    Ok(Float { model: case.name.clone(), images, largest })
+}
+
+/// Whether the core's two best logits differ by at most one step.
+///
+/// One step: what the difference of these two logits changes by if one input of the last dense layer
+/// changes by one, for the input where that is most.
+fn is_close(model: &Model<'_>, logits: &[i32]) -> bool {
+    let first = class(logits);
+    let others = logits.iter().enumerate().filter(|(class, _)| *class != first);
+    let (second, &logit) = others.max_by_key(|(_, logit)| **logit).expect("there are ten classes");
+    let layer = model.layer(model.layer_count() - 1).expect("a parsed model has layers");
+    let row_len = usize::from(layer.input.width) * usize::from(layer.input.channels);
+    let rows = model.parameters(&layer).weights[..layer.weights_len as usize].chunks_exact(row_len);
+    let rows: Vec<&[u8]> = rows.collect();
+    let step = rows.chunks_exact(logits.len()).flat_map(|row| row[first].iter().zip(row[second]));
+    let step = step.map(|(&a, &b)| (i32::from(a as i8) - i32::from(b as i8)).abs()).max();
+    logits[first] - logit <= step.unwrap_or(0)
+}

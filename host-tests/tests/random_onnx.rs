@@ -1,0 +1,35 @@
+//! Random ONNX networks through compiler and core: for every goal equal to the reference, in tract as close as rounding
+//! allows.
+
+use host_tests::{random_parity, reference};
+use inference_core::Model;
+
+/// Networks that CI tries; `cargo xtask parity --networks N` tries more.
+const NETWORKS: u32 = 2_000;
+
+#[test]
+fn compiled_networks_equal_reference_and_tract() {
+    let summary = random_parity::compare(NETWORKS, reference::outputs).unwrap_or_else(|error| panic!("{error}"));
+    println!("{summary:?}");
+    assert_eq!(summary.networks, u64::from(NETWORKS));
+    assert!(summary.refused * 5 < summary.networks, "{} were refused", summary.refused);
+}
+
+/// A reference that is wrong where a layer pools in steps of two.
+fn wrong(model: &Model<'_>, image: &[u8]) -> Vec<Vec<i32>> {
+    let mut outputs = reference::outputs(model, image);
+    if model.layers().any(|layer| layer.pool.stride == 2)
+        && let Some(logit) = outputs.last_mut().and_then(|logits| logits.first_mut())
+    {
+        *logit += 1;
+    }
+    outputs
+}
+
+#[test]
+fn a_difference_is_shrunk_to_a_small_network() {
+    let error = random_parity::compare(NETWORKS, wrong).expect_err("the reference is wrong");
+    println!("{error}");
+    assert_eq!(error.matches("Layer {").count(), 1, "one layer shows it: {error}");
+    assert!(error.contains("activation: None") && error.contains("norm: None"), "nothing else is needed: {error}");
+}
