@@ -8,6 +8,7 @@ mod fuzz;
 mod miri;
 mod models;
 mod page;
+mod parity;
 mod setup;
 mod shell;
 mod table;
@@ -43,6 +44,8 @@ enum Command {
     Fuzz(fuzz::Fuzz),
     /// Runs the tests of the core and the protocol under Miri, which finds undefined behaviour
     Miri,
+    /// Compares the core with a reference, tract, ONNX Runtime and emulated boards, and writes docs/parity.md
+    Parity(parity::Parity),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Bench(bench) => bench.run(),
         Command::Fuzz(fuzz) => fuzz.run(),
         Command::Miri => miri::run_tests(),
+        Command::Parity(parity) => parity.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::shell::{command, output, root, run, target, works};
 
 /// The version of ONNX Runtime that host-tests load; `ort`'s `api-22` asks for 1.22 or later.
-const ONNX_RUNTIME: &str = "1.23.2";
+pub const ONNX_RUNTIME: &str = "1.23.2";
 /// The version of ONNX's own checker.
 const ONNX: &str = "1.19.1";
 /// The Python that the wheel is for. Any does: only the library in the wheel is used.
