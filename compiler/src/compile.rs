@@ -15,6 +15,8 @@ use crate::{CompileError, OnnxModel, float, onnx, overflow, pack, qdq};
 const CHECKED_IMAGES: usize = 8;
 /// Largest difference of a log-probability there, as a part of the largest logit (at least 1).
 const IMPORT_TOLERANCE: f32 = 1e-3;
+/// What two float sigmoids differ by, and sums of a size of one: large weights behind them make it visible.
+const FLOAT_ERROR: f32 = 2e-6;
 
 /// How to compile.
 #[derive(Clone, Debug)]
@@ -190,9 +192,15 @@ fn samples(images: &Dataset, count: usize) -> Result<[Vec<&[u8]>; 2], CompileErr
 fn check_import(network: &Network, onnx: &[u8], images: &[&[u8]]) -> Result<(), CompileError> {
     let original = OnnxModel::load(onnx)?;
     for (image, pixels) in images.iter().take(CHECKED_IMAGES).enumerate() {
-        let own = float::activations(network, &float::image(pixels)).pop().unwrap_or_default();
+        let mut activations = float::activations(network, &float::image(pixels));
+        let own = activations.pop().unwrap_or_default();
         let theirs = original.logits(pixels)?;
-        let allowed = IMPORT_TOLERANCE * own.iter().fold(1.0f32, |largest, logit| largest.max(logit.abs()));
+        let largest = |values: &[f32]| values.iter().fold(1.0f32, |largest, value| largest.max(value.abs()));
+        let gain = network.layers.last().map_or(0.0, |last| {
+            last.filters().map(|filter| filter.iter().map(|weight| weight.abs()).sum()).fold(0.0, f32::max)
+        });
+        let float_error = FLOAT_ERROR * gain * activations.last().map_or(1.0, |before| largest(before));
+        let allowed = IMPORT_TOLERANCE * largest(&own) + float_error;
         // Softmax endings lose the logits' common part, and tiny probabilities.
         let visible = |log: f64| log.max(f64::from(1e-6f32).ln());
         let pairs = log_softmax(&own).into_iter().zip(log_softmax(&theirs));
