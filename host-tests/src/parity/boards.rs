@@ -10,7 +10,7 @@ use crate::shipped::{self, TEST_IMAGES};
 /// Images for every model and board.
 const IMAGES: usize = 100;
 /// Multiplications after which a quick comparison has seen enough.
-const QUICK_MACS: u64 = 80_000_000;
+const QUICK_MACS: u64 = 100_000_000;
 /// Fewest images.
 const QUICK_IMAGES: usize = 5;
 

@@ -86,7 +86,8 @@ pub struct Row {
     pub against: String,
     /// Test images compared.
     pub images: usize,
-    /// Images that are not as they must be: other logits, or, for a runtime, another digit than rounding explains.
+    /// Images that are not as they must be: other logits, or, for a runtime, another digit that rounding does not
+    /// explain.
     pub mismatches: usize,
     /// The largest difference of a logit, in steps as [`crate::steps::Differences`] counts them.
     pub largest: usize,

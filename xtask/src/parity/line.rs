@@ -31,8 +31,8 @@ pub struct Row {
 #[derive(Deserialize)]
 pub struct Runtime {
     pub identical: u64,
+    pub other: u64,
     pub close: u64,
-    pub close_other: u64,
     pub logits: Histogram,
 }
 

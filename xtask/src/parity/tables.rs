@@ -36,11 +36,11 @@ pub fn models(lines: &[Line]) -> String {
 pub fn logits(lines: &[Line]) -> String {
     let row = |line: &Line| {
         let Line::Row(Row { model, against, runtime: Some(runtime), .. }) = line else { return None };
-        let counts = [runtime.identical, runtime.close, runtime.close_other].map(grouped);
+        let counts = [runtime.identical, runtime.other, runtime.close].map(grouped);
         Some([vec![model.clone(), against.clone()], counts.into(), bins(&runtime.logits)].concat())
     };
     let head =
-        ["network", "runtime", "images with equal logits", "with two best within a step", "of these another digit"];
+        ["network", "runtime", "images with equal logits", "with another digit", "of these two best within a step"];
     histogram_table(&head, lines.iter().filter_map(row).collect())
 }
 
