@@ -8,7 +8,7 @@ use crate::shell::{built, cargo, json, run};
 
 /// Builds the program, without the trainer and its large dependencies.
 pub fn build() -> Result<()> {
-    run(&mut cargo(&["build", "--release", "--workspace", "--exclude", "trainer", "--bin", "boards"]))
+    run(&mut cargo(&["build", "--release", "--workspace", "--bin", "boards"]))
 }
 
 /// Runs the program, which must have been built, and returns the objects that it writes.
