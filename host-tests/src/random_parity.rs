@@ -47,23 +47,28 @@ impl Summary {
     }
 }
 
-/// Compares this many networks, always the same ones, on all processors; the error shows the smallest one found that
-/// differs.
+/// Compares this many networks, always the same ones, on all processors; the error shows, of each batch that has one, the
+/// smallest one found that differs.
 pub fn compare(networks: u32, reference: Reference) -> Result<Summary, String> {
     let batches = networks.div_ceil(BATCH);
     let compared = in_parallel(batches as usize, |range| {
-        let batch = |index: usize| batch(index, BATCH.min(networks - index as u32 * BATCH), reference);
+        let batch = |index: usize| batch(index, networks, reference);
         range.map(batch).collect()
     });
     let mut summary = Summary::default();
+    let mut errors = Vec::new();
     for batch in compared {
-        summary.merge(&batch?);
+        match batch {
+            Ok(batch) => summary.merge(&batch),
+            Err(error) => errors.push(error),
+        }
     }
-    Ok(summary)
+    if errors.is_empty() { Ok(summary) } else { Err(errors.join("\n\n")) }
 }
 
-/// Compares `networks` networks that depend on nothing but the number of their batch.
-fn batch(index: usize, networks: u32, reference: Reference) -> Result<Summary, String> {
+/// Compares one batch of so many networks; its own depend on nothing but its number.
+pub fn batch(index: usize, networks: u32, reference: Reference) -> Result<Summary, String> {
+    let networks = BATCH.min(networks.saturating_sub(index as u32 * BATCH));
     let config =
         Config { cases: networks, max_global_rejects: networks, failure_persistence: None, ..Config::default() };
     let mut seed = [0; 32];

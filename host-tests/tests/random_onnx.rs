@@ -6,6 +6,10 @@ use inference_core::Model;
 
 /// Networks that CI tries; `cargo xtask parity --networks N` tries more.
 const NETWORKS: u32 = 2_000;
+/// Batches of a longer run in which something was wrong once.
+const FOUND: [usize; 1] = [18];
+/// Networks of that run.
+const MANY: u32 = 100_000;
 
 #[test]
 fn compiled_networks_equal_reference_and_tract() {
@@ -13,6 +17,14 @@ fn compiled_networks_equal_reference_and_tract() {
     println!("{summary:?}");
     assert_eq!(summary.networks, u64::from(NETWORKS));
     assert!(summary.refused * 5 < summary.networks, "{} were refused", summary.refused);
+}
+
+#[test]
+fn networks_that_were_once_wrong_stay_right() {
+    for index in FOUND {
+        let summary = random_parity::batch(index, MANY, reference::outputs).unwrap_or_else(|error| panic!("{error}"));
+        assert!(summary.networks > 0, "batch {index} is empty");
+    }
 }
 
 /// A reference that is wrong where a layer pools in steps of two.

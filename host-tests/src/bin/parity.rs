@@ -21,6 +21,9 @@ enum Command {
         /// How many
         #[arg(long)]
         count: u32,
+        /// Only this batch of them, which an error has named
+        #[arg(long)]
+        batch: Option<usize>,
     },
 }
 
@@ -41,8 +44,12 @@ fn main() -> Result<()> {
             let cases = Case::all()?;
             cases.iter().enumerate().try_for_each(|(index, case)| compare(case, index, effort))
         }
-        Command::Networks { count } => {
-            let summary = random_parity::compare(count, reference::outputs).map_err(|error| anyhow!(error))?;
+        Command::Networks { count, batch } => {
+            let summary = match batch {
+                Some(batch) => random_parity::batch(batch, count, reference::outputs),
+                None => random_parity::compare(count, reference::outputs),
+            };
+            let summary = summary.map_err(|error| anyhow!(error))?;
             print(&Line::Networks(summary))
         }
     }
