@@ -6,6 +6,8 @@ mod external;
 #[cfg(target_os = "none")]
 mod image;
 #[cfg(target_os = "none")]
+mod memory_functions;
+#[cfg(target_os = "none")]
 mod start;
 #[cfg(target_os = "none")]
 #[allow(dead_code, reason = "a board may count with something else")]

@@ -401,12 +401,13 @@ impl Layer {
 
     /// Weights that the operator has; one byte each for [`Algorithm::Direct`].
     pub fn weight_count(&self) -> u64 {
-        let taps = u64::from(self.window.kernel_height) * u64::from(self.window.kernel_width);
-        let (input, output) = (u64::from(self.input.channels), u64::from(self.output.channels));
+        let taps = u32::from(self.window.kernel_height) * u32::from(self.window.kernel_width);
+        let pixels = u32::from(self.input.height) * u32::from(self.input.width);
+        let (input, output) = (u32::from(self.input.channels), u32::from(self.output.channels));
         match self.op {
-            Op::Conv => output * taps * input,
-            Op::DepthwiseConv => taps * input,
-            Op::Dense => u64::from(self.input.height) * u64::from(self.input.width) * input * output,
+            Op::Conv => u64::from(taps * input) * u64::from(output),
+            Op::DepthwiseConv => u64::from(taps * input),
+            Op::Dense => u64::from(pixels) * u64::from(input * output),
             Op::GlobalAveragePool => 0,
         }
     }

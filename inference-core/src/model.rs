@@ -127,11 +127,11 @@ impl<'m> Model<'m> {
     fn check_layers(&self) -> Result<(), ParseError> {
         let mut input = self.input();
         for index in 0..self.header().layer_count {
-            let layer = self.record(index).ok_or(ParseError::UnknownCode { layer: index })?;
-            self.check_shape(&layer, index, input).ok_or(ParseError::Shape { layer: index })?;
-            self.check_sections(&layer).ok_or(ParseError::Section { layer: index })?;
-            self.check_requantization(&layer).ok_or(ParseError::Requantization { layer: index })?;
-            self.check_arena(&layer).ok_or(ParseError::Arena { layer: index })?;
+            let Some(layer) = &self.record(index) else { return Err(ParseError::UnknownCode { layer: index }) };
+            self.check_shape(layer, index, input).ok_or(ParseError::Shape { layer: index })?;
+            self.check_sections(layer).ok_or(ParseError::Section { layer: index })?;
+            self.check_requantization(layer).ok_or(ParseError::Requantization { layer: index })?;
+            self.check_arena(layer).ok_or(ParseError::Arena { layer: index })?;
             input = layer.output;
         }
         Ok(())
@@ -227,8 +227,8 @@ impl<'m> Model<'m> {
         let last = index + 1 == self.header().layer_count;
         let (window, pool) = (&layer.window, &layer.pool);
         let kernels = [window.kernel_height, window.kernel_width, window.stride_height, window.stride_width];
+        // What enters was checked as the image, or as what leaves the layer before.
         let fits = layer.input == input
-            && is_valid(layer.input)
             && is_valid(layer.output)
             && kernels.iter().all(|size| (1..=MAX_KERNEL).contains(size))
             && window.pad_top < window.kernel_height
@@ -249,12 +249,7 @@ impl<'m> Model<'m> {
     }
 
     fn check_sections(&self, layer: &Layer) -> Option<()> {
-        let aligned = |offset: u32| (offset as usize).is_multiple_of(ALIGNMENT).then_some(());
-        let first_section = HEADER_LEN + self.layer_count() * LAYER_LEN;
-        let section = |offset: u32, len: usize| {
-            aligned(offset)?;
-            self.section(offset, len).filter(|_| offset as usize >= first_section).map(|_| ())
-        };
+        let section = |offset, len| self.check_section(offset, len);
         let channels = usize::from(layer.output.channels);
         if u64::from(layer.weights_len) != layer.stored_weights_len() {
             return None;
@@ -271,6 +266,14 @@ impl<'m> Model<'m> {
             section(layer.table_offset, TABLE_LEN)?;
         }
         Some(())
+    }
+
+    /// Whether there is such a section: aligned, behind the records, inside the file.
+    #[inline(never)]
+    fn check_section(&self, offset: u32, len: usize) -> Option<()> {
+        let first = HEADER_LEN + self.layer_count() * LAYER_LEN;
+        let is_behind = offset as usize >= first && (offset as usize).is_multiple_of(ALIGNMENT);
+        self.section(offset, len).filter(|_| is_behind).map(|_| ())
     }
 
     fn check_requantization(&self, layer: &Layer) -> Option<()> {
@@ -290,7 +293,7 @@ impl<'m> Model<'m> {
         let workable = match layer.algorithm {
             Algorithm::Direct if layer.accumulates() => scratch_len == accumulators,
             Algorithm::Direct => true,
-            _ => scratch_len >= kernels::workspace_len(layer),
+            Algorithm::Winograd => scratch_len >= kernels::winograd_workspace_len(layer),
         };
         let inside = |offset: u32, len: usize| offset as u64 + len as u64 <= self.arena_len() as u64;
         let fits = workable

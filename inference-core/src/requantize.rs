@@ -11,27 +11,33 @@ pub const SHIFTS: RangeInclusive<u8> = 1..=62;
 /// overflows.
 #[inline]
 pub fn scale(acc: i32, multiplier: i32, shift: u8) -> i64 {
-    let shift = u32::from(shift) & 63;
     let product = i64::from(acc) * i64::from(multiplier);
-    if shift > 32 {
-        // Half is a multiple of 2^32 here, so nothing carries out of the low word.
-        let high = (product >> 32) as i32;
-        i64::from(high.wrapping_add(1 << (shift - 33)) >> (shift - 32))
-    } else {
-        (product + ((1i64 << shift) >> 1)) >> shift
-    }
+    if shift > 32 { i64::from(round_high(product, shift)) } else { round(product, shift) }
+}
+
+/// `round(product / 2^shift)` for shifts of 33 and more: half is a multiple of 2^32 there, so nothing carries out of the low
+/// word.
+#[inline]
+fn round_high(product: i64, shift: u8) -> i32 {
+    let high = (product >> 32) as i32;
+    high.wrapping_add(1 << ((shift - 33) & 31)) >> ((shift - 32) & 31)
+}
+
+/// `round(product / 2^shift)` for shifts of at most 32.
+#[inline]
+fn round(product: i64, shift: u8) -> i64 {
+    // In two steps, neither by more than a word has bits.
+    let shift = shift.wrapping_sub(1) & 31;
+    ((product + i64::from(1u32 << shift)) >> 1) >> shift
 }
 
 /// [`scale`], limited to what `i32` holds with room to spare; nothing that follows tells them apart.
 #[inline]
 pub fn scale_limited(acc: i32, multiplier: i32, shift: u8) -> i32 {
     const LIMIT: i64 = 1 << 30;
-    if shift > 32 {
-        // At most 2^30 in size: the product of two numbers of 31 bits, and one more bit less.
-        scale(acc, multiplier, shift) as i32
-    } else {
-        scale(acc, multiplier, shift).clamp(-LIMIT, LIMIT) as i32
-    }
+    let product = i64::from(acc) * i64::from(multiplier);
+    // The first one is at most 2^30 in size: the product of two numbers of 31 bits, and one more bit less.
+    if shift > 32 { round_high(product, shift) } else { round(product, shift).clamp(-LIMIT, LIMIT) as i32 }
 }
 
 /// `clamp(zero_point + scale(acc), low, high)`.

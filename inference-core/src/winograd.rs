@@ -125,9 +125,10 @@ pub fn first_channel(quad: usize, channels: usize) -> usize {
 
 /// Bytes of the transformed weights, one `i16` each.
 pub fn stored_weights_len(layer: &Layer) -> u64 {
-    let points = points(layer.window.kernel_height) as u64;
-    let pairs = u64::from(layer.output.channels).div_ceil(2);
-    pairs * 2 * points * points * quads(layer) as u64 * 4 * size_of::<i16>() as u64
+    let points = points(layer.window.kernel_height) as u32;
+    let bytes = points * points * 4 * size_of::<i16>() as u32;
+    let filters = u32::from(layer.output.channels).next_multiple_of(2) * quads(layer) as u32;
+    u64::from(filters) * u64::from(bytes)
 }
 
 /// Order of four channels: that in which the bytes of a word are widened to pairs of 16 bits.

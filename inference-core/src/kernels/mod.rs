@@ -80,6 +80,7 @@ mod portable_winograd;
 mod winograd;
 
 pub use only::{Only, uses};
+pub use winograd::workspace_len as winograd_workspace_len;
 
 use crate::format::{Activation, Algorithm, Layer, Op, TABLE_LEN, TABLE_ZERO};
 use crate::requantize;
@@ -126,6 +127,11 @@ pub trait Kernels {
     /// `output`: `output.width * output.channels` bytes, channel fastest. `workspace`: memory for
     /// intermediate results, such that it [`is_enough`]; with less, nothing is done.
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]);
+
+    /// The same, with no more special kernels than `USES` counts, as [`uses`] does.
+    fn conv_row_with<const USES: u16>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
+        Self::conv_row(unit, input, workspace, output);
+    }
 
     /// The same without a workspace, which takes longer.
     fn conv_row_without_workspace(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {

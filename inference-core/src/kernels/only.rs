@@ -2,6 +2,7 @@
 //!
 //! A firmware's build script asks [`uses`] of its model and names [`Only`] with the answer.
 
+use super::blocks::SingleChannel;
 use super::{InputRows, Kernels, Selected, Unit, is_enough};
 use crate::format::{Algorithm, Layer, Op};
 use crate::model::Model;
@@ -14,6 +15,8 @@ const DENSE: u16 = 1 << 3;
 const AVERAGE: u16 = 1 << 4;
 /// The bit of the Winograd algorithm with four points in one dimension; with seven it is the third one after it.
 const WINOGRAD: u16 = 1 << 5;
+/// The bit of one input channel's rows with a kernel of 3; with 5 and 7 it is the second and the fourth one after it.
+const SINGLE_CHANNEL: u16 = 1 << 9;
 
 /// All that there is.
 pub const ALL: u16 = u16::MAX;
@@ -28,7 +31,7 @@ fn uses_of(layer: &Layer) -> u16 {
     match (layer.op, layer.algorithm) {
         (_, Algorithm::Winograd) => winograd(points(layer.window.kernel_height)),
         (Op::Conv, _) if !is_enough(layer.scratch_len as usize, layer) => CONV_WITHOUT_WORKSPACE,
-        (Op::Conv, _) => CONV,
+        (Op::Conv, _) => CONV | SingleChannel::of(layer).map_or(0, |row| single_channel(row.kernel)),
         (Op::DepthwiseConv, _) => DEPTHWISE,
         (Op::Dense, _) => DENSE,
         (Op::GlobalAveragePool, _) => AVERAGE,
@@ -37,6 +40,11 @@ fn uses_of(layer: &Layer) -> u16 {
 
 const fn winograd(points: usize) -> u16 {
     WINOGRAD << (points - 4)
+}
+
+/// The bit of [`SingleChannel`] rows with a kernel of this size.
+pub const fn single_channel(kernel: usize) -> u16 {
+    SINGLE_CHANNEL << (kernel - 3)
 }
 
 /// The selected family, but only what [`uses`] has said: the rest does nothing.
@@ -49,7 +57,7 @@ impl<const USES: u16> Kernels for Only<USES> {
 
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
         if USES & CONV != 0 {
-            Selected::conv_row(unit, input, workspace, output);
+            Selected::conv_row_with::<USES>(unit, input, workspace, output);
         }
     }
 

@@ -21,7 +21,12 @@ unsafe impl Family for Dsp {
     const POINTS_SECOND: PointsLoop = thumbnet_dsp_points_second;
     const GATHER: GatherLoop = thumbnet_dsp_gather;
 
-    fn special_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) -> Option<()> {
-        dsp_channel::row(unit, input, workspace, output)
+    fn special_row<const USES: u16>(
+        unit: &Unit<'_>,
+        input: &InputRows<'_>,
+        workspace: &mut [u8],
+        output: &mut [u8],
+    ) -> Option<()> {
+        dsp_channel::row::<USES>(unit, input, workspace, output)
     }
 }

@@ -72,7 +72,12 @@ global_asm!(
 /// One output row, as [`Kernels::conv_row`](super::super::Kernels::conv_row); `None` where the layer or the
 /// row is not of this kind or the memory is too small: the output may be anything then.
 #[inline(never)]
-pub fn row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) -> Option<()> {
+pub fn row<const USES: u16>(
+    unit: &Unit<'_>,
+    input: &InputRows<'_>,
+    workspace: &mut [u8],
+    output: &mut [u8],
+) -> Option<()> {
     let layer = unit.layer;
     let shape = SingleChannel::of(layer)?;
     let table = layer.activation == Activation::Table;
@@ -99,7 +104,7 @@ pub fn row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output:
     let last = pixels.checked_sub(1)? * channels;
     let filters = unit.parameters.weights.chunks_exact((shape.kernel * shape.kernel).max(1));
     for (channel, weights) in filters.take(channels).enumerate() {
-        dsp_columns::sums(&shape, columns, weights, pairs, sums);
+        dsp_columns::sums::<USES>(&shape, columns, weights, pairs, sums);
         let Scale { multiplier, shift } = unit.scale(channel);
         let output = output.get_mut(channel..).filter(|output| last < output.len())?;
         let arguments = RequantizeArguments {

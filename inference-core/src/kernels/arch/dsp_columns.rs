@@ -8,6 +8,7 @@
 use core::arch::global_asm;
 
 use super::super::blocks::SingleChannel;
+use super::super::only::single_channel;
 
 unsafe extern "C" {
     /// The largest sums of 2x2 pixels, of a 3x3 kernel.
@@ -261,7 +262,14 @@ global_asm!(
 ///
 /// `columns`: [`SingleChannel::column_words`]; `weights`: those of the channel; `pairs`:
 /// [`SingleChannel::pair_words`]; `sums`: [`SingleChannel::sums`]. With less, nothing is done.
-pub fn sums(shape: &SingleChannel, columns: &[u32], weights: &[u8], pairs: &mut [i32], sums: &mut [i32]) {
+/// Nor with a kernel that `USES` does not count.
+pub fn sums<const USES: u16>(
+    shape: &SingleChannel,
+    columns: &[u32],
+    weights: &[u8],
+    pairs: &mut [i32],
+    sums: &mut [i32],
+) {
     if columns.len() < shape.column_words()
         || weights.len() < shape.kernel * shape.kernel
         || pairs.len() < shape.pair_words()
@@ -279,14 +287,15 @@ pub fn sums(shape: &SingleChannel, columns: &[u32], weights: &[u8], pairs: &mut 
         end = pairs.as_mut_ptr_range().end;
     }
     let pairs = pairs.as_mut_ptr();
+    let has = |kernel| USES & single_channel(kernel) != 0;
     // SAFETY: of the columns are read those of each sum's pixels, `kernel - 1` more than there are pixels in a row;
     // all pairs but the last are written, two at a time, an even number, and all sums, which were checked above.
     unsafe {
         match (shape.kernel, shape.pool) {
-            (3, 1) => return thumbnet_dsp_sums_3(columns, weights, sums.start, sums.end),
-            (3, _) => return thumbnet_dsp_sums_3_pooled(columns, weights, sums.start, sums.end),
-            (5, _) => thumbnet_dsp_sums_5(columns, weights, pairs, end),
-            (7, _) => thumbnet_dsp_sums_7(columns, weights, pairs, end),
+            (3, 1) if has(3) => return thumbnet_dsp_sums_3(columns, weights, sums.start, sums.end),
+            (3, _) if has(3) => return thumbnet_dsp_sums_3_pooled(columns, weights, sums.start, sums.end),
+            (5, _) if has(5) => thumbnet_dsp_sums_5(columns, weights, pairs, end),
+            (7, _) if has(7) => thumbnet_dsp_sums_7(columns, weights, pairs, end),
             _ => return,
         }
         if shape.stride == 2 {

@@ -2,7 +2,7 @@
 
 use super::super::portable::Portable;
 use super::super::winograd::{self, Products, Steps, Sums};
-use super::super::{InputRows, Kernels, Unit};
+use super::super::{InputRows, Kernels, Unit, only};
 use super::dense::{self, DenseArguments};
 use super::direct::{self, BlockArguments};
 use super::patch::Arguments;
@@ -48,9 +48,14 @@ pub unsafe trait Family {
     /// writes two words a tap up to a whole group, and nothing else; pixels 0 and 2 are kept together, and so are 1 and 3.
     const GATHER: GatherLoop;
 
-    /// One output row of a convolution in a way of the family's own; `None` where it has none, and the output may be
-    /// anything then.
-    fn special_row(_unit: &Unit<'_>, _input: &InputRows<'_>, _workspace: &mut [u8], _output: &mut [u8]) -> Option<()> {
+    /// One output row of a convolution in a way of the family's own that `USES` counts; `None` where there is none, and
+    /// the output may be anything then.
+    fn special_row<const USES: u16>(
+        _unit: &Unit<'_>,
+        _input: &InputRows<'_>,
+        _workspace: &mut [u8],
+        _output: &mut [u8],
+    ) -> Option<()> {
         None
     }
 }
@@ -59,7 +64,11 @@ impl<F: Family> Kernels for F {
     const NAME: &'static str = F::NAME;
 
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
-        if F::special_row(unit, input, workspace, output).is_none() {
+        Self::conv_row_with::<{ only::ALL }>(unit, input, workspace, output);
+    }
+
+    fn conv_row_with<const USES: u16>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
+        if F::special_row::<USES>(unit, input, workspace, output).is_none() {
             direct::conv_row::<F>(unit, input, workspace, output);
         }
     }
