@@ -46,6 +46,16 @@ fn all_kernels_together_are_small_and_none_panics() -> Result<()> {
     check_size_and_panics(&path, MOST_OF_ALL)
 }
 
+#[test]
+fn portable_kernels_do_not_panic() -> Result<()> {
+    let image = FirmwareImage::build_for_any_model(Board::find("microbit")?)?;
+    let path = network_path::network_path(&network_path::read(&image.elf)?)?;
+    for kernel in ["depthwise_row", "transform_row", "tile_of"] {
+        ensure!(path.iter().any(|piece| piece.name.contains(kernel)), "{kernel} is not in the network path");
+    }
+    check_size_and_panics(&path, MOST_OF_ALL)
+}
+
 fn check_size_and_panics(path: &[Piece], most: u64) -> Result<()> {
     let bytes: u64 = path.iter().map(|piece| piece.size).sum();
     println!("{bytes} bytes of program and constants in the network path");

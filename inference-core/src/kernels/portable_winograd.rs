@@ -13,11 +13,11 @@ const EVEN_BYTES: u32 = 0x00ff_00ff;
 /// What has code of its own for each number of points.
 #[derive(Clone, Copy)]
 pub struct OfPoints {
-    /// Makes one row of points, from the two rows that it combines.
-    transform_row: fn(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]),
+    /// Makes one row of points, from the two rows that it combines. `scratch`: two words a column.
+    transform_row: fn(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32], scratch: &mut [i32]),
     /// Transforms the sums of one or two output channels back and adds their biases: `bias` has a little-endian
     /// `i32` a channel, `results` [`Finish::words`].
-    transform_back: fn(products: &Products<'_>, sums: &[Sums], bias: &[u8], results: &mut [i32]),
+    transform_back: fn(products: &Products<'_>, sums: &mut [Sums], bias: &[u8], results: &mut [i32]),
 }
 
 impl Steps for Portable {
@@ -33,16 +33,16 @@ impl Steps for Portable {
         row: impl Fn(usize) -> &'r [u8],
         channels: usize,
         inputs: &mut [u32],
-        _scratch: &mut [i32],
+        scratch: &mut [i32],
     ) {
         let row_words = points * channels.div_ceil(4) * 4;
         for (point, inputs) in POINTS.iter().take(points).zip(inputs.chunks_exact_mut(row_words.max(1))) {
-            (of_points.transform_row)(point.inputs.map(&row), point.combine, channels, inputs);
+            (of_points.transform_row)(point.inputs.map(&row), point.combine, channels, inputs, scratch);
         }
     }
 
     fn multiply(of_points: OfPoints, products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]) {
-        let back = |sums: &[Sums], bias: &[u8], results: &mut [i32]| {
+        let back = |sums: &mut [Sums], bias: &[u8], results: &mut [i32]| {
             (of_points.transform_back)(products, sums, bias, results);
         };
         multiply(products, sums, results, back);
@@ -57,13 +57,13 @@ impl Steps for Portable {
     }
 }
 
-/// See [`Steps::multiply`]; `back` transforms the sums of one or two output channels back.
+/// See [`Steps::multiply`]; `back` transforms the sums of one or two output channels back, and leaves those of zero.
 #[inline(never)]
 pub fn multiply(
     products: &Products<'_>,
     sums: &mut [Sums],
     results: &mut [i32],
-    back: impl Fn(&[Sums], &[u8], &mut [i32]),
+    back: impl Fn(&mut [Sums], &[u8], &mut [i32]),
 ) {
     let rows = products.rows.start * products.points..products.rows.end * products.points;
     let (mut weights, mut bias) = (products.weights, products.bias.as_chunks::<4>().0);
@@ -115,63 +115,83 @@ fn products<W: Copy>(inputs: &[i16], weights: &[W], number: impl Fn(W) -> i32, q
 
 /// See [`OfPoints::transform_row`].
 #[inline(never)]
-fn transform_row<const P: usize>(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32]) {
+fn transform_row<const P: usize>(
+    rows: [&[u8]; 2],
+    combine: Combine,
+    channels: usize,
+    inputs: &mut [u32],
+    scratch: &mut [i32],
+) {
     let quads = channels.div_ceil(4);
     // Taps of the kernel, and three columns more.
     let columns = 6 + (P - 4) / 3 * 2;
+    let Some(patch) = scratch.as_chunks_mut::<2>().0.first_chunk_mut::<MAX_COLUMNS>() else { return };
     for quad in 0..quads {
-        let mut patch = [[0; 2]; MAX_COLUMNS];
         for (column, lanes) in patch.iter_mut().take(columns).enumerate() {
             let [first, second] = rows.map(|row| word(row, column * channels + first_channel(quad, channels)));
             *lanes = [
                 combined(combine, first & EVEN_BYTES, second & EVEN_BYTES),
                 combined(combine, (first >> 8) & EVEN_BYTES, (second >> 8) & EVEN_BYTES),
-            ];
+            ]
+            .map(u32::cast_signed);
         }
-        for (point, inputs) in POINTS[..P].iter().zip(inputs.chunks_exact_mut(quads * 4)) {
-            let Some(tiles) = inputs.as_chunks_mut::<2>().0.get_mut(quad * 2..quad * 2 + 2) else { return };
+        // Not in chunks, which would be counted by a division: these cores have none.
+        let mut rest = inputs.as_chunks_mut::<2>().0;
+        for point in &POINTS[..P] {
+            let Some((of_point, others)) = rest.split_at_mut_checked(quads * 2) else { return };
+            let Some(tiles) = of_point.get_mut(quad * 2..quad * 2 + 2) else { return };
+            rest = others;
             for (tile, target) in tiles.iter_mut().enumerate() {
-                let [first, second] = point.inputs.map(|column| patch[column + tile * TILE]);
-                *target = [0, 1].map(|half| combined(point.combine, first[half], second[half]));
+                let [first, second] =
+                    point.inputs.map(|column| patch.get(column + tile * TILE).copied().unwrap_or_default());
+                let half =
+                    |first: i32, second: i32| combined(point.combine, first.cast_unsigned(), second.cast_unsigned());
+                *target = [half(first[0], second[0]), half(first[1], second[1])];
             }
         }
     }
 }
 
 /// See [`OfPoints::transform_back`].
-fn transform_back<const P: usize>(products: &Products<'_>, sums: &[Sums], bias: &[u8], results: &mut [i32]) {
-    let Products { finish, wanted, .. } = *products;
-    let unwanted = if wanted == Tiles::Both { 0 } else { 1 };
-    let channels = results.chunks_exact_mut(finish.words()).zip(bias.as_chunks::<4>().0);
-    for (channel, (results, &bias)) in channels.enumerate() {
-        let bias = i32::from_le_bytes(bias);
-        for (tile, results) in results.chunks_exact_mut(finish.words() / 2).enumerate().skip(unwanted) {
-            let [upper, lower] = tile_of::<P>(sums, channel * 2 + tile);
-            let upper_largest = upper[0].max(upper[1]);
-            match finish {
-                Finish::Outputs => {
-                    for (result, sum) in results.iter_mut().zip([upper, lower].as_flattened()) {
-                        *result = (sum >> 2).wrapping_add(bias);
-                    }
-                }
-                Finish::UpperLargest => results[0] = (upper_largest >> 2).wrapping_add(bias),
-                Finish::Largest => {
-                    results[0] = (upper_largest.max(lower[0]).max(lower[1]) >> 2).wrapping_add(bias);
-                }
-            }
+fn transform_back<const P: usize>(products: &Products<'_>, sums: &mut [Sums], bias: &[u8], results: &mut [i32]) {
+    let first = if products.wanted == Tiles::Both { 0 } else { 1 };
+    let words = products.finish.words() / 2;
+    for (channel, &bias) in bias.as_chunks::<4>().0.iter().enumerate() {
+        for lane in channel * 2 + first..channel * 2 + 2 {
+            let Some(results) = results.get_mut(lane * words..) else { return };
+            finish_tile(products.finish, tile_of::<P>(sums, lane), i32::from_le_bytes(bias), results);
         }
     }
 }
 
-/// Four times the direct sums of a tile: its upper row, its lower row.
+/// Writes what is kept of a tile, with the bias added.
 #[inline(never)]
-fn tile_of<const P: usize>(sums: &[Sums], lane: usize) -> [[i32; TILE]; TILE] {
-    let mut rows = [[0; TILE]; P];
-    let lane = lane % 4;
-    for (row, sums) in rows.iter_mut().zip(sums.as_chunks::<P>().0) {
-        *row = winograd::outputs::<P>(|point| sums[point][lane]);
+fn finish_tile(finish: Finish, [upper, lower]: [[i32; TILE]; TILE], bias: i32, results: &mut [i32]) {
+    if finish == Finish::Outputs {
+        for (result, sum) in results.iter_mut().zip([upper, lower].as_flattened()) {
+            *result = (sum >> 2).wrapping_add(bias);
+        }
+    } else if let Some(result) = results.first_mut() {
+        let mut largest = upper[0].max(upper[1]);
+        if finish == Finish::Largest {
+            largest = largest.max(lower[0]).max(lower[1]);
+        }
+        *result = (largest >> 2).wrapping_add(bias);
     }
-    let [left, right] = [0, 1].map(|column| winograd::outputs::<P>(|point| rows[point][column]));
+}
+
+/// Four times the direct sums of a tile: its upper row, its lower row. What it takes on the way it keeps in place of the
+/// first sums of a row, not on the stack; where all are zero, it is zero.
+#[inline(never)]
+fn tile_of<const P: usize>(sums: &mut [Sums], lane: usize) -> [[i32; TILE]; TILE] {
+    let Some(rows) = sums.as_chunks_mut::<P>().0.first_chunk_mut::<P>() else { return [[0; TILE]; TILE] };
+    let lane = lane % 4;
+    for row in rows.iter_mut() {
+        let [left, right] = winograd::outputs::<P>(|point| row.get(point).map_or(0, |sums| sums[lane]));
+        (row[0][lane], row[1][lane]) = (left, right);
+    }
+    let sum = |point: usize, column: usize| rows.get(point)?.get(column).map(|sums| sums[lane]);
+    let [left, right] = [0, 1].map(|column| winograd::outputs::<P>(|point| sum(point, column).unwrap_or(0)));
     [[left[0], right[0]], [left[1], right[1]]]
 }
 

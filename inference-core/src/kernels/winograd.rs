@@ -176,17 +176,15 @@ fn step<S: Steps>(
     let (blank, rest) = rest.split_at_mut_checked(parts.blank)?;
     let shared = words::signed(rest.get_mut(..parts.shared)?);
     blank.fill(u32::from_ne_bytes([layer.input_zero_point; 4]));
-    let blank = words::bytes(blank);
     let channels = usize::from(layer.input.channels);
-    let patch_len = patch_columns(layer) * channels;
+    let mut patch = Patch { input, blank: words::bytes(blank), start: 0, len: patch_columns(layer) * channels };
     let pair_len = size_of_val(inputs);
     // Of inputs, and of weights.
     let row_words = parts.inputs.checked_div(points)?;
     let columns = columns(layer);
     // The last pair is moved to the left so that it ends with the map.
     let last_left = columns.saturating_sub(PAIR_COLUMNS);
-    let aligned = is_aligned(layer);
-    let finish = match (aligned, input.conv_rows()) {
+    let finish = match (is_aligned(layer), input.conv_rows()) {
         (false, _) => Finish::Outputs,
         (true, 1) => Finish::UpperLargest,
         (true, _) => Finish::Largest,
@@ -196,7 +194,7 @@ fn step<S: Steps>(
     let mut done = 0;
     while done < columns {
         let left = done.min(last_left);
-        let patch = Patch { input, blank, start: left * channels, len: patch_len };
+        patch.start = left * channels;
         patch.transform::<S>(of_points, points, channels, inputs, shared);
         let (sums, results) = shared.split_at_mut_checked(parts.sums)?;
         let results = results.get_mut(..parts.results)?;
@@ -220,10 +218,10 @@ fn step<S: Steps>(
         };
         S::multiply(of_points, &products, sums, results);
         let block = Block { left, tail, high_words };
-        match (aligned, layer.pool == Pool::NONE) {
-            (true, _) => block.write_windows::<S>(unit, results, 2, outputs[0]),
-            (false, true) => block.write_rows::<S>(unit, results, &mut outputs),
-            (false, false) => {
+        match (finish, layer.pool == Pool::NONE) {
+            (Finish::Outputs, true) => block.write_rows::<S>(unit, results, &mut outputs),
+            (Finish::UpperLargest | Finish::Largest, _) => block.write_windows::<S>(unit, results, 2, outputs[0]),
+            (Finish::Outputs, false) => {
                 block.pool(results, input.conv_rows());
                 block.write_windows::<S>(unit, results, Finish::Outputs.words(), outputs[0]);
             }
@@ -297,6 +295,7 @@ impl Block {
     }
 
     /// Activates and stores pooled outputs: a channel's results begin with one a tile.
+    #[inline(never)]
     fn write_windows<S: Steps>(&self, unit: &Unit<'_>, results: &[i32], step: usize, output: &mut [u8]) {
         let first = (self.left + self.tail) / TILE;
         // In place, a window is a tile; otherwise the windows left over stand first.
@@ -307,6 +306,7 @@ impl Block {
     }
 
     /// Pools all outputs from the tail on and puts the largest of each window first.
+    #[inline(never)]
     fn pool(&self, results: &mut [i32], conv_rows: usize) {
         for channel in results.as_chunks_mut::<{ 2 * TILE * TILE }>().0 {
             // Both tiles: the upper row, then the lower row.

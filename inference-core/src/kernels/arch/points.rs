@@ -32,7 +32,7 @@ pub fn multiply<F: Family>(back: Back, products: &Products<'_>, sums: &mut [Sums
         && results.len() == channels * finish.words();
     let aligned = weights.as_ptr().addr().is_multiple_of(4) && pair_len.is_multiple_of(4);
     if !fits || !aligned || !(1..=MAX_QUADS).contains(&quads) {
-        let back = |sums: &[Sums], bias: &[u8], results: &mut [i32]| back.run(sums, bias, finish, results);
+        let back = |sums: &mut [Sums], bias: &[u8], results: &mut [i32]| back.run(sums, bias, finish, results);
         return portable_winograd::multiply(products, sums, results, back);
     }
     let multiply = match wanted {
