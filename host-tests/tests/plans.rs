@@ -1,10 +1,13 @@
 //! Plans of the memory for random networks: no answer changes, and no byte is overwritten while it is needed.
 
 use compiler::Optimize;
+use compiler::calibrate::Range;
+use compiler::pack::pack;
+use compiler::quantize::quantize;
 use host_tests::rng::Rng;
-use host_tests::{random, reference};
+use host_tests::{networks, random, reference};
 use inference_core::format::{HEADER_LEN, LAYER_LEN, Layer, checksum};
-use inference_core::{Model, Network};
+use inference_core::{Model, Network, arena};
 
 const NETWORKS: u64 = 600;
 const OPTIMIZE: [Optimize; 3] = [Optimize::Speed, Optimize::Flash, Optimize::Ram];
@@ -50,6 +53,48 @@ fn plans_change_no_answer() {
 fn overlap(a: &Layer, b: &Layer) -> bool {
     let end = |layer: &Layer| layer.ring_offset + layer.ring_len() as u32;
     a.ring_offset < end(b) && b.ring_offset < end(a)
+}
+
+/// What a plan claims it needs: whatever is never written to belongs to the workspace of a kernel for boards, which the
+/// host's kernels do not take, or is what aligning a workspace may cost.
+#[test]
+fn every_claimed_byte_is_written() {
+    const ALIGNMENT: usize = 4;
+    for spec in networks::all().unwrap() {
+        let network = spec.with_random_weights().unwrap();
+        let ranges = vec![Range { low: 0.0, high: 4.0 }; network.layers.len()];
+        let quantized = quantize(&network, &ranges).unwrap();
+        for optimize in OPTIMIZE {
+            let tnet = pack(&quantized, &spec.name, optimize).unwrap();
+            let model = Model::parse(&tnet).unwrap();
+            let unwritten = unwritten(&model);
+            let of_kernels = |byte: usize| {
+                model.layers().any(|layer| !layer.accumulates() && arena::scratch(&layer).contains(&byte))
+            };
+            println!("{}, {optimize:?}: {} of {} bytes", spec.name, unwritten.len(), model.arena_len());
+            assert!(unwritten.iter().all(|&byte| of_kernels(byte)), "{}, {optimize:?}: {unwritten:?}", spec.name);
+            let most = match optimize {
+                Optimize::Ram => 0,
+                Optimize::Speed => ALIGNMENT,
+                Optimize::Flash => model.arena_len(),
+            };
+            assert!(unwritten.len() <= most, "{}, {optimize:?}: {unwritten:?}", spec.name);
+        }
+    }
+}
+
+/// The bytes of the arena that an inference leaves as they were, whatever that was.
+fn unwritten(model: &Model<'_>) -> Vec<usize> {
+    let image = image(model, 1);
+    let [first, second] = [0x5a, 0xa5].map(|poison| {
+        let mut memory = vec![poison; model.arena_len() + 16];
+        // The arena of a board begins at a multiple of 16.
+        let start = memory.as_ptr().align_offset(16);
+        let arena = &mut memory[start..];
+        Network::new(model, arena).unwrap().classify(&image).unwrap();
+        arena.iter().map(|&byte| byte != poison).collect::<Vec<bool>>()
+    });
+    (0..model.arena_len()).filter(|&byte| !first[byte] && !second[byte]).collect()
 }
 
 /// A plan that was changed by hand is refused, or it gives the same answers.
