@@ -4,11 +4,15 @@
 //! for each where its model begins, the model's length, where its images begin, how many they are, where their logits
 //! begin, and by how many bytes the arena is off a word. Places are counted from the begin of the region.
 //!
+//! Before them it tries the functions that copy and fill memory.
+//!
 //! Mismatches are written to the emulator's console; its exit status says whether there were any.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
 mod external;
+#[cfg(target_os = "none")]
+mod memory_functions;
 
 #[cfg(not(target_os = "none"))]
 fn main() {
@@ -57,6 +61,10 @@ mod start {
         let memory = free_memory();
         let count = word(0).unwrap_or(0);
         let mut wrong = 0;
+        if !memory_functions_work(memory) {
+            wrong += 1;
+            heprintln!("memcpy or memset is wrong");
+        }
         for case in 0..count {
             let Err(error) = run(case, memory) else { continue };
             wrong += 1;
@@ -101,6 +109,39 @@ mod start {
         let written = |(index, byte): (usize, &u8)| !arena.contains(&index) && *byte != POISON;
         let outside = memory.iter().enumerate().position(written);
         outside.map_or(Ok(()), |index| Err(Wrong::Guard(index as isize - arena.start as isize)))
+    }
+
+    /// Copies and fills of all lengths up to a few words, however they are aligned, and nothing beside them.
+    fn memory_functions_work(memory: &mut [u8]) -> bool {
+        unsafe extern "C" {
+            fn memcpy(destination: *mut u8, source: *const u8, len: usize) -> *mut u8;
+            fn memset(destination: *mut u8, byte: i32, len: usize) -> *mut u8;
+        }
+        const LONGEST: usize = 70;
+        let Some((to, rest)) = memory.split_at_mut_checked(2 * LONGEST) else { return false };
+        let Some(from) = rest.get_mut(..2 * LONGEST) else { return false };
+        from.iter_mut().zip(1..).for_each(|(byte, number)| *byte = number);
+        let is_right = |to: &[u8], offset: usize, len: usize, wanted: &dyn Fn(usize) -> u8| {
+            to.iter().enumerate().all(|(index, &byte)| {
+                let place = index.wrapping_sub(offset);
+                byte == if place < len { wanted(place) } else { POISON }
+            })
+        };
+        (0..=LONGEST).all(|len| {
+            (0..16).all(|offsets| {
+                let (target, source) = (offsets / 4, offsets % 4);
+                to.fill(POISON);
+                let start = to.as_mut_ptr().wrapping_add(target);
+                // SAFETY: both are `len` bytes inside memory of twice the largest length.
+                let returned = unsafe { memcpy(start, from.as_ptr().wrapping_add(source), len) };
+                let copied = returned == start && is_right(to, target, len, &|place| from[source + place]);
+                to.fill(POISON);
+                let start = to.as_mut_ptr().wrapping_add(target);
+                // SAFETY: as above.
+                let returned = unsafe { memset(start, 0x13c, len) };
+                copied && returned == start && is_right(to, target, len, &|_| 0x3c)
+            })
+        })
     }
 
     fn word(index: usize) -> Option<usize> {
