@@ -10,11 +10,14 @@ const LOW: u32 = 0x0000_ffff;
 const HIGH: u32 = 0xffff_0000;
 const EVEN_BYTES: u32 = 0x00ff_00ff;
 
+/// Makes one row of points, from the two rows that it combines. `scratch`: two words a column.
+type TransformRow = fn(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32], scratch: &mut [i32]);
+
 /// What has code of its own for each number of points.
 #[derive(Clone, Copy)]
 pub struct OfPoints {
-    /// Makes one row of points, from the two rows that it combines. `scratch`: two words a column.
-    transform_row: fn(rows: [&[u8]; 2], combine: Combine, channels: usize, inputs: &mut [u32], scratch: &mut [i32]),
+    /// Makes one row of points.
+    transform_row: TransformRow,
     /// Transforms the sums of one or two output channels back and adds their biases: `bias` has a little-endian
     /// `i32` a channel, `results` [`Finish::words`].
     transform_back: fn(products: &Products<'_>, sums: &mut [Sums], bias: &[u8], results: &mut [i32]),
