@@ -75,6 +75,8 @@ pub fn train(
     std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
     if options.resume {
         if let Some(card) = Card::load(out).filter(|card| card.run == run) {
+            // It may have been killed when all was written but this.
+            checkpoint::clear(out)?;
             return Ok(Outcome::AlreadyDone(Box::new(card)));
         }
     } else {
