@@ -15,8 +15,8 @@ const DENSE: u16 = 1 << 3;
 const AVERAGE: u16 = 1 << 4;
 /// The bit of the Winograd algorithm with four points in one dimension; with seven it is the third one after it.
 const WINOGRAD: u16 = 1 << 5;
-/// The bit of one input channel's rows with a kernel of 3; with 5 and 7 it is the second and the fourth one after it.
-const SINGLE_CHANNEL: u16 = 1 << 9;
+/// The bit of one input channel's rows with a kernel of 3; with 5 and 7 it is the next and the one after it.
+const SINGLE_CHANNEL: u16 = 1 << 12;
 
 /// All that there is.
 pub const ALL: u16 = u16::MAX;
@@ -44,7 +44,7 @@ const fn winograd(points: usize) -> u16 {
 
 /// The bit of [`SingleChannel`] rows with a kernel of this size.
 pub const fn single_channel(kernel: usize) -> u16 {
-    SINGLE_CHANNEL << (kernel - 3)
+    SINGLE_CHANNEL << ((kernel - 3) / 2)
 }
 
 /// The selected family, but only what [`uses`] has said: the rest does nothing.
