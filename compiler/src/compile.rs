@@ -9,7 +9,7 @@ use crate::calibrate::{self, Method, Range};
 use crate::evaluate::{Classify, expect_size, log_softmax};
 use crate::graph::Network;
 use crate::quantize::{QuantizedNetwork, quantize};
-use crate::{CompileError, OnnxModel, float, onnx, overflow, pack, qdq};
+use crate::{CompileError, Core, OnnxModel, float, onnx, overflow, pack, qdq};
 
 /// Images on which the import is checked against tract.
 const CHECKED_IMAGES: usize = 8;
@@ -27,6 +27,8 @@ pub struct Options {
     pub name: String,
     /// What to make small or fast.
     pub optimize: Optimize,
+    /// What core to make it fast on.
+    pub core: Core,
     /// Training images to measure activations on, and as many others to compare methods on.
     pub calibration_images: usize,
 }
@@ -34,7 +36,7 @@ pub struct Options {
 impl Options {
     /// The usual options for a model of this name.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), optimize: Optimize::default(), calibration_images: 1000 }
+        Self { name: name.into(), optimize: Optimize::default(), core: Core::default(), calibration_images: 1000 }
     }
 }
 
@@ -42,7 +44,7 @@ impl Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Optimize {
-    /// Fewest instructions: for Winograd, weights of up to four times the size and more memory.
+    /// Fastest: where Winograd is, weights of up to four times the size and more memory.
     Speed,
     /// Smallest model file.
     #[default]
@@ -103,6 +105,8 @@ pub struct Report {
     pub comparison_images: usize,
     /// What was asked for.
     pub optimize: Optimize,
+    /// For which core.
+    pub core: Core,
     /// What the import left out.
     pub notes: Vec<String>,
 }
@@ -158,7 +162,7 @@ pub fn compile_with(
         let ranges: Vec<Range> = histograms.iter().map(|histogram| histogram.range(method)).collect();
         let quantized = quantize(&network, &ranges)?;
         overflow::prove(&quantized)?;
-        let tnet = pack::pack(&quantized, &options.name, options.optimize)?;
+        let tnet = pack::pack(&quantized, &options.name, options.optimize, options.core)?;
         let candidate = compare(method, &Model::parse(&tnet)?, &compared, &expected, &done)?;
         candidates.push(candidate.clone());
         if best.as_ref().is_none_or(|(best, ..)| candidate.divergence < best.divergence) {
@@ -174,6 +178,7 @@ pub fn compile_with(
         calibration_images: measured.len(),
         comparison_images: compared.len(),
         optimize: options.optimize,
+        core: options.core,
         notes: network.notes.clone(),
     };
     let qdq = qdq::write(&quantized, &options.name, &[("method", kept.method), ("optimize", options.optimize.name())]);

@@ -6,13 +6,13 @@ use inference_core::format::{
 use inference_core::{Model, winograd};
 
 use crate::quantize::{QuantizedLayer, QuantizedNetwork, sigmoid_table};
-use crate::{CompileError, Optimize};
+use crate::{CompileError, Core, Optimize};
 use crate::{algorithm, plan};
 
 /// The bytes of the `.tnet` file, checked by the core that will run it.
-pub fn pack(network: &QuantizedNetwork, name: &str, optimize: Optimize) -> Result<Vec<u8>, CompileError> {
+pub fn pack(network: &QuantizedNetwork, name: &str, optimize: Optimize, core: Core) -> Result<Vec<u8>, CompileError> {
     let mut layers: Vec<Layer> = network.layers.iter().map(QuantizedLayer::record).collect();
-    algorithm::choose(network, &mut layers, optimize);
+    algorithm::choose(network, &mut layers, optimize, core);
     let arena_len = plan::plan(&mut layers, optimize);
     let mut file = vec![0; HEADER_LEN + layers.len() * LAYER_LEN];
     let mut table_offset = None;

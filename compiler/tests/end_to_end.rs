@@ -108,11 +108,22 @@ fn ram_takes_less_memory_and_changes_no_answer() {
 }
 
 #[test]
-fn speed_changes_no_answer() {
-    let bytes = common::small_network().bytes();
+fn speed_changes_no_answer_and_goes_by_the_core() {
+    // Wide enough for Winograd.
+    let graph = Graph::new([1, 12, 12])
+        .conv("conv1", [8, 1, 3, 3], vec![])
+        .node("Relu", "relu1", &[], vec![])
+        .conv("conv2", [16, 8, 3, 3], vec![])
+        .node("Relu", "relu2", &[], vec![])
+        .classes(16 * 8 * 8);
+    let bytes = graph.bytes();
     let training = images(600, 12, 12, 11);
     let direct = compile(&bytes, &training, &options()).unwrap();
     let speed = compile(&bytes, &training, &Options { optimize: Optimize::Speed, ..options() }).unwrap();
+    assert!(direct.tnet != speed.tnet);
+    let core = "Cortex-M55".parse().unwrap();
+    let helium = compile(&bytes, &training, &Options { optimize: Optimize::Speed, core, ..options() }).unwrap();
+    assert!(direct.tnet == helium.tnet, "direct convolution is the fastest with Helium");
     let (direct, speed) = (Model::parse(&direct.tnet).unwrap(), Model::parse(&speed.tnet).unwrap());
     let images = images(20, 12, 12, 5);
     for index in 0..images.len() {

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use anyhow::{Context, Result};
 use compiler::calibrate::{Method, measure};
 use compiler::quantize::{QuantizedNetwork, quantize};
-use compiler::{Optimize, Options, compile, overflow, pack};
+use compiler::{Core, Optimize, Options, compile, overflow, pack};
 use dataset::{Dataset, Split};
 
 use crate::networks::Spec;
@@ -42,30 +42,44 @@ impl Compiled {
     }
 }
 
-/// The network compiled for every goal.
-pub fn compiled(spec: &Spec) -> Result<Vec<Compiled>> {
-    let onnx = shipped::path(&spec.name, "model.onnx");
-    let trained = onnx.exists();
-    let network = if trained {
-        let onnx = fs::read(&onnx).with_context(|| format!("reading {}", onnx.display()))?;
-        let options = Options { calibration_images: CALIBRATION_IMAGES, ..Options::named(&spec.name) };
-        compile(&onnx, &TRAINING, &options)?.quantized
-    } else {
-        random(spec)?
-    };
-    let mut models = Vec::new();
-    for optimize in Optimize::ALL {
-        let tnet = pack::pack(&network, &spec.name, optimize)?;
-        models.push(Compiled { optimize: optimize.name().into(), trained, tnet });
+/// A network that is measured.
+pub struct Measured {
+    name: String,
+    trained: bool,
+    integers: QuantizedNetwork,
+}
+
+impl Measured {
+    /// The network, quantized.
+    pub fn new(spec: &Spec) -> Result<Self> {
+        let onnx = shipped::path(&spec.name, "model.onnx");
+        let trained = onnx.exists();
+        let integers = if trained {
+            let onnx = fs::read(&onnx).with_context(|| format!("reading {}", onnx.display()))?;
+            let options = Options { calibration_images: CALIBRATION_IMAGES, ..Options::named(&spec.name) };
+            compile(&onnx, &TRAINING, &options)?.quantized
+        } else {
+            random(spec)?
+        };
+        Ok(Self { name: spec.name.clone(), trained, integers })
     }
-    let file = shipped::path(&spec.name, "model.tnet");
-    if file.exists() {
-        let shipped = Compiled::read(&file)?;
-        if let Some(model) = models.iter_mut().find(|model| model.optimize == shipped.optimize) {
-            *model = shipped;
+
+    /// Its model files for a core, one for every goal.
+    pub fn compiled(&self, core: Core) -> Result<Vec<Compiled>> {
+        let mut models = Vec::new();
+        for optimize in Optimize::ALL {
+            let tnet = pack::pack(&self.integers, &self.name, optimize, core)?;
+            models.push(Compiled { optimize: optimize.name().into(), trained: self.trained, tnet });
         }
+        let file = shipped::path(&self.name, "model.tnet");
+        if file.exists() {
+            let shipped = Compiled::read(&file)?;
+            if let Some(model) = models.iter_mut().find(|model| model.optimize == shipped.optimize) {
+                *model = shipped;
+            }
+        }
+        Ok(models)
     }
-    Ok(models)
 }
 
 /// The network with random weights, quantized.

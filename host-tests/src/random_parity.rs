@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use compiler::{CompileError, Compiled, Optimize, Options, compile, pack, qdq};
+use compiler::{CompileError, Compiled, Core, Optimize, Options, compile, pack, qdq};
 use dataset::Dataset;
 use inference_core::{Model, Network};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -120,7 +120,8 @@ fn parse<T>(tnet: &[u8], then: impl FnOnce(&Model<'_>) -> T) -> Result<T, String
 
 /// The core, compiled for a goal, against the reference: bit for bit.
 fn core(compiled: &Compiled, optimize: Optimize, images: &[Vec<u8>], wanted: &[Vec<Vec<i32>>]) -> Result<(), String> {
-    let tnet = pack::pack(&compiled.quantized, "random", optimize).map_err(|error| error.to_string())?;
+    let tnet =
+        pack::pack(&compiled.quantized, "random", optimize, Core::default()).map_err(|error| error.to_string())?;
     let model = Model::parse(&tnet).map_err(|error| error.to_string())?;
     // Old bytes in the arena must not matter.
     let mut arena = vec![0xa5; model.arena_len()];

@@ -1,9 +1,9 @@
 //! Plans of the memory for random networks: no answer changes, and no byte is overwritten while it is needed.
 
-use compiler::Optimize;
 use compiler::calibrate::Range;
 use compiler::pack::pack;
 use compiler::quantize::quantize;
+use compiler::{Core, Optimize};
 use host_tests::rng::Rng;
 use host_tests::{networks, random, reference};
 use inference_core::format::{HEADER_LEN, LAYER_LEN, Layer, checksum};
@@ -65,7 +65,7 @@ fn every_claimed_byte_is_written() {
         let ranges = vec![Range { low: 0.0, high: 4.0 }; network.layers.len()];
         let quantized = quantize(&network, &ranges).unwrap();
         for optimize in OPTIMIZE {
-            let tnet = pack(&quantized, &spec.name, optimize).unwrap();
+            let tnet = pack(&quantized, &spec.name, optimize, Core::default()).unwrap();
             let model = Model::parse(&tnet).unwrap();
             let unwritten = unwritten(&model);
             let of_kernels = |byte: usize| {

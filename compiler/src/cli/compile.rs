@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
-use compiler::{Compiled, Optimize, Options, Progress, compile_with};
+use compiler::{Compiled, Core, Optimize, Options, Progress, compile_with};
 use dataset::{Dataset, Split};
 use inference_core::Model;
 use serde_json::json;
@@ -25,10 +25,14 @@ pub struct Arguments {
     /// Training images to measure activations on; as many others compare the methods
     #[arg(long, value_name = "N", default_value_t = 1000)]
     calibration_images: usize,
-    /// What to choose algorithms and memory for: speed transforms weights (Winograd), which makes them larger; ram
+    /// What to choose algorithms and memory for: speed transforms weights (Winograd) where that helps,
+    /// which makes them larger; ram
     /// leaves out the memory that fast kernels work in. The answers are the same
     #[arg(long, value_enum, default_value_t = Goal::Flash)]
     optimize: Goal,
+    /// The processor core that speed is for, as Cortex-M55; the model runs on every other one too
+    #[arg(long, default_value_t)]
+    core: Core,
     /// The model's name, at most 24 bytes [default: the ONNX file's, or its directory's if that is model.onnx]
     #[arg(long)]
     name: Option<String>,
@@ -42,7 +46,7 @@ pub struct Arguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Goal {
-    /// Fewest instructions, except with Helium (Cortex-M55), where flash takes fewer
+    /// Fastest on the core
     Speed,
     /// Smallest model file
     Flash,
@@ -72,6 +76,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let options = Options {
         name: name.context("the model needs a name: give one with --name")?,
         optimize: arguments.optimize.into(),
+        core: arguments.core,
         calibration_images: arguments.calibration_images,
     };
     let bar = progress_bar("calibrating", 0);

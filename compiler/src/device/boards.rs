@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::DeviceError;
+use crate::Core;
 
 /// A row of `firmware/boards.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -13,7 +14,7 @@ pub struct Board {
     /// Its name.
     pub name: String,
     /// The processor core.
-    pub core: String,
+    pub core: Core,
     /// Rust's target for that core.
     pub target: String,
     /// Rustc's name for the core, where the target is one for lesser cores too.

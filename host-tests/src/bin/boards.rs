@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser};
 use compiler::device::{Board, FirmwareImage};
 use host_tests::boards::Session;
-use host_tests::models::{self, Compiled};
+use host_tests::models::{Compiled, Measured};
 use host_tests::rig::Rig;
 use host_tests::shipped::{self, TEST_IMAGES};
 use host_tests::{measure, networks};
@@ -57,13 +57,21 @@ impl Choice {
         self.board.iter().map(|name| Ok(Board::find(name)?)).collect()
     }
 
-    /// The chosen network, compiled for every goal, or the chosen file; without a choice all networks.
-    fn compiled(&self) -> Result<Vec<Compiled>> {
-        match &self.model {
-            Some(path) if path.ends_with(".tnet") => Ok(vec![Compiled::read(path.as_ref())?]),
-            Some(name) => models::compiled(&networks::find(name)?),
-            None => Ok(networks::all()?.iter().map(models::compiled).collect::<Result<Vec<_>>>()?.concat()),
-        }
+    /// The chosen network, compiled for every goal on each board, or the chosen file; without a choice all networks.
+    fn compiled(&self) -> Result<impl Fn(&Board) -> Result<Vec<Compiled>>> {
+        let (file, specs) = match &self.model {
+            Some(path) if path.ends_with(".tnet") => (Some(Compiled::read(path.as_ref())?), vec![]),
+            Some(name) => (None, vec![networks::find(name)?]),
+            None => (None, networks::all()?),
+        };
+        let networks = specs.iter().map(Measured::new).collect::<Result<Vec<_>>>()?;
+        Ok(move |board: &Board| {
+            let mut models: Vec<Compiled> = file.iter().cloned().collect();
+            for network in &networks {
+                models.extend(network.compiled(board.core)?);
+            }
+            Ok(models)
+        })
     }
 
     /// The chosen model, or `nano`.
@@ -83,13 +91,13 @@ fn main() -> Result<()> {
             choice.boards()?.iter().try_for_each(|board| size(board, &model))
         }
         Command::Bench { choice, optimize, layers } => {
-            let mut models = choice.compiled()?;
-            models.retain(|model| optimize.as_ref().is_none_or(|optimize| *optimize == model.optimize));
-            let boards = choice.boards()?;
-            boards
-                .into_iter()
-                .filter(|board| board.emulator.is_some())
-                .try_for_each(|board| bench(board, &models, layers))
+            let compiled = choice.compiled()?;
+            for board in choice.boards()?.into_iter().filter(|board| board.emulator.is_some()) {
+                let mut models = compiled(board)?;
+                models.retain(|model| optimize.as_ref().is_none_or(|optimize| *optimize == model.optimize));
+                bench(board, &models, layers)?;
+            }
+            Ok(())
         }
         Command::Parity { choice, images } => {
             let model = choice.model();
