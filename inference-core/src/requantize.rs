@@ -5,14 +5,18 @@ use core::ops::RangeInclusive;
 /// Shifts that [`scale`] allows.
 pub const SHIFTS: RangeInclusive<u8> = 1..=62;
 
-/// `round(acc * multiplier / 2^shift)`, one rounding, half up (towards positive infinity).
+/// What [`scale`] gives has at most this size: a zero point can be added to it, and no activation tells it from a larger one.
+const LIMIT: i64 = 1 << 30;
+
+/// `round(acc * multiplier / 2^shift)`, one rounding, half up (towards positive infinity), limited to 2^30 in size.
 ///
 /// `multiplier` is positive, `shift` in [`SHIFTS`]. The product has at most 62 bits, so nothing
 /// overflows.
 #[inline]
-pub fn scale(acc: i32, multiplier: i32, shift: u8) -> i64 {
+pub fn scale(acc: i32, multiplier: i32, shift: u8) -> i32 {
     let product = i64::from(acc) * i64::from(multiplier);
-    if shift > 32 { i64::from(round_high(product, shift)) } else { round(product, shift) }
+    // The first one is within the limit: the product of two numbers of 31 bits, and one more bit less.
+    if shift > 32 { round_high(product, shift) } else { round(product, shift).clamp(-LIMIT, LIMIT) as i32 }
 }
 
 /// `round(product / 2^shift)` for shifts of 33 and more: half is a multiple of 2^32 there, so nothing carries out of the low
@@ -31,22 +35,13 @@ fn round(product: i64, shift: u8) -> i64 {
     ((product + i64::from(1u32 << shift)) >> 1) >> shift
 }
 
-/// [`scale`], limited to what `i32` holds with room to spare; nothing that follows tells them apart.
-#[inline]
-pub fn scale_limited(acc: i32, multiplier: i32, shift: u8) -> i32 {
-    const LIMIT: i64 = 1 << 30;
-    let product = i64::from(acc) * i64::from(multiplier);
-    // The first one is at most 2^30 in size: the product of two numbers of 31 bits, and one more bit less.
-    if shift > 32 { round_high(product, shift) } else { round(product, shift).clamp(-LIMIT, LIMIT) as i32 }
-}
-
 /// `clamp(zero_point + scale(acc), low, high)`.
 #[inline]
 pub fn requantize(acc: i32, multiplier: i32, shift: u8, zero_point: u8, low: u8, high: u8) -> u8 {
-    clamp(scale_limited(acc, multiplier, shift), zero_point, low, high)
+    clamp(scale(acc, multiplier, shift), zero_point, low, high)
 }
 
-/// `clamp(zero_point + scaled, low, high)` of what [`scale_limited`] gives.
+/// `clamp(zero_point + scaled, low, high)` of what [`scale`] gives.
 #[inline]
 pub fn clamp(scaled: i32, zero_point: u8, low: u8, high: u8) -> u8 {
     let value = scaled + i32::from(zero_point);
@@ -57,6 +52,12 @@ pub fn clamp(scaled: i32, zero_point: u8, low: u8, high: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What [`scale`] is, in wider numbers.
+    fn exact(acc: i32, multiplier: i32, shift: u8) -> i128 {
+        let rounded = (i128::from(acc) * i128::from(multiplier) + (1i128 << (shift - 1))) >> shift;
+        rounded.clamp(-i128::from(LIMIT), i128::from(LIMIT))
+    }
 
     #[test]
     fn rounds_half_up() {
@@ -69,8 +70,7 @@ mod tests {
     fn extremes_do_not_overflow() {
         for shift in SHIFTS {
             for acc in [i32::MIN, i32::MAX] {
-                let exact = (i128::from(acc) * i128::from(i32::MAX) + (1i128 << (shift - 1))) >> shift;
-                assert_eq!(i128::from(scale(acc, i32::MAX, shift)), exact, "{acc} >> {shift}");
+                assert_eq!(i128::from(scale(acc, i32::MAX, shift)), exact(acc, i32::MAX, shift), "{acc} >> {shift}");
             }
         }
     }
@@ -82,8 +82,8 @@ mod tests {
             for _ in 0..if cfg!(miri) { 10 } else { 1000 } {
                 acc = acc.wrapping_mul(1664525).wrapping_add(1013904223);
                 for multiplier in [1 << 30, i32::MAX, (acc | 1 << 30) & i32::MAX] {
-                    let exact = (i128::from(acc) * i128::from(multiplier) + (1i128 << (shift - 1))) >> shift;
-                    assert_eq!(i128::from(scale(acc, multiplier, shift)), exact, "{acc} * {multiplier} >> {shift}");
+                    let found = i128::from(scale(acc, multiplier, shift));
+                    assert_eq!(found, exact(acc, multiplier, shift), "{acc} * {multiplier} >> {shift}");
                 }
             }
         }

@@ -230,7 +230,7 @@ impl Scale {
     /// The output that an accumulator of the channel gives.
     #[inline(never)]
     pub fn activate(&self, unit: &Unit<'_>, acc: i32) -> u8 {
-        let scaled = requantize::scale_limited(acc, self.multiplier, self.shift);
+        let scaled = requantize::scale(acc, self.multiplier, self.shift);
         match unit.layer.activation {
             Activation::Table => {
                 let index = (scaled + TABLE_ZERO).max(0).min(TABLE_LEN as i32 - 1) as usize;
