@@ -23,6 +23,9 @@ pub struct Parity {
     /// What CI compares: fewer images, boards and networks; the page stays as it is
     #[arg(long)]
     quick: bool,
+    /// Only the models that ship
+    #[arg(long, conflicts_with = "networks")]
+    models: bool,
     /// Only random networks, this many
     #[arg(long)]
     networks: Option<u32>,
@@ -42,9 +45,11 @@ impl Parity {
             let models = ["models", "--quick"];
             values.extend(ask(if self.quick { &models } else { &models[..1] })?);
         }
-        let count = self.networks.unwrap_or(NETWORKS[usize::from(self.quick)]);
-        eprintln!("== {count} random networks");
-        values.extend(ask(&["networks", "--count", &count.to_string()])?);
+        if !self.models {
+            let count = self.networks.unwrap_or(NETWORKS[usize::from(self.quick)]);
+            eprintln!("== {count} random networks");
+            values.extend(ask(&["networks", "--count", &count.to_string()])?);
+        }
         if self.json {
             values.iter().for_each(|value| println!("{value}"));
         }
@@ -71,15 +76,15 @@ fn ask(arguments: &[&str]) -> Result<Vec<Value>> {
 fn made_of(lines: &[Line], source: &str) -> Vec<(Table, String)> {
     let mut made = Vec::new();
     let mut add = |name, command, text: String| made.push((Table { page: PAGE, name, command }, text));
-    const ALL: &str = "cargo xtask parity";
+    const MODELS: &str = "cargo xtask parity --models";
     const NETWORKS: &str = "cargo xtask parity --networks 100000";
     let models = lines.iter().any(|line| matches!(line, Line::Row(_)));
     if models {
-        add("models", ALL, tables::models(lines));
-        add("logits", ALL, tables::logits(lines));
-        add("layers", ALL, tables::layers(lines));
-        add("float", ALL, tables::float(lines));
-        add("models' source", ALL, source.into());
+        add("models", MODELS, tables::models(lines));
+        add("logits", MODELS, tables::logits(lines));
+        add("layers", MODELS, tables::layers(lines));
+        add("float", MODELS, tables::float(lines));
+        add("models' source", MODELS, source.into());
     }
     if lines.iter().any(|line| matches!(line, Line::Networks(_))) {
         add("networks", NETWORKS, tables::networks(lines));
