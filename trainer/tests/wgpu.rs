@@ -8,6 +8,7 @@ use common::{options, run};
 use trainer::backend::Backend;
 use trainer::data::Data;
 use trainer::history::EpochRecord;
+use trainer::optimizer::OptimizerKind;
 use trainer::spec::{self, NetworkSpec};
 use trainer::train::{Options, Outcome};
 
@@ -16,26 +17,27 @@ const TOLERANCE: f64 = 1e-3;
 
 #[test]
 fn nano_learns_the_same_on_wgpu_and_on_flex() {
-    // Four steps; no dropout, so nothing random comes from the backend.
-    let spec = NetworkSpec { epochs: 1, batch: 16, ..spec::find("nano").unwrap() };
-    let data = Data::load(&spec, None, Some(64)).unwrap();
-    let trained = |backend| -> EpochRecord {
-        let dir = tempfile::tempdir().unwrap();
-        let options = Options { backend, ..options(dir.path(), false) };
-        match run(&spec, &data, &options, usize::MAX) {
-            Outcome::Finished(card) => card.last_epoch,
-            outcome => panic!("{outcome:?}"),
-        }
-    };
-    let (flex, wgpu) = (trained(Backend::Flex), trained(Backend::Wgpu));
-    println!("after 4 steps of nano: flex {flex:?}, wgpu {wgpu:?}");
-    assert!((flex.loss - wgpu.loss).abs() < TOLERANCE, "training loss {} and {}", flex.loss, wgpu.loss);
-    assert!(
-        (flex.val_loss - wgpu.val_loss).abs() < TOLERANCE,
-        "validation loss {} and {}",
-        flex.val_loss,
-        wgpu.val_loss
-    );
+    for optimizer in [OptimizerKind::Adam, OptimizerKind::Sgd] {
+        // Four steps; no dropout, so nothing random comes from the backend.
+        let spec = NetworkSpec { optimizer: vec![optimizer], epochs: 1, batch: 16, ..spec::find("nano").unwrap() };
+        let data = Data::load(&spec, None, Some(64)).unwrap();
+        let trained = |backend| -> EpochRecord {
+            let dir = tempfile::tempdir().unwrap();
+            let options = Options { backend, ..options(dir.path(), false) };
+            match run(&spec, &data, &options, usize::MAX) {
+                Outcome::Finished(card) => card.last_epoch,
+                outcome => panic!("{outcome:?}"),
+            }
+        };
+        let (flex, wgpu) = (trained(Backend::Flex), trained(Backend::Wgpu));
+        println!("after 4 steps of nano with {optimizer:?}: flex {flex:?}, wgpu {wgpu:?}");
+        let difference = (flex.loss - wgpu.loss).abs();
+        assert!(difference < TOLERANCE, "training losses differ by {difference}");
+        // A bias before batch normalization has a gradient of nothing but rounding errors, and Adam steps as far for it as
+        // for any other. In training the batch's mean takes that bias away; the running mean of validation does not.
+        let difference = (flex.val_loss - wgpu.val_loss).abs();
+        assert!(optimizer == OptimizerKind::Adam || difference < TOLERANCE, "validation losses differ by {difference}");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! A small network and a way to train it for some steps.
+#![allow(dead_code, reason = "every test file uses its own part")]
 
 use std::cell::Cell;
 use std::path::Path;
