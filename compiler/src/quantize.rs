@@ -321,7 +321,7 @@ mod tests {
             let (multiplier, shift) = multiplier(step * f64::from(TABLE_STEPS_PER_UNIT)).unwrap();
             let limit = (20.0 / step) as i32;
             for acc in (-limit..=limit).step_by(1 + limit as usize / 50_000) {
-                let index = (scale(acc, multiplier, shift) + i64::from(TABLE_ZERO)).clamp(0, TABLE_LEN as i64 - 1);
+                let index = (scale(acc, multiplier, shift) + TABLE_ZERO).clamp(0, TABLE_LEN as i32 - 1);
                 let found = i32::from(table[index as usize]);
                 let exact = i32::from(sigmoid_steps(f64::from(acc) * step));
                 assert!((found - exact).abs() <= 1, "sigmoid({acc} * {step}): {found}, exactly {exact}");
