@@ -25,9 +25,8 @@ pub struct Arguments {
     /// Training images to measure activations on; as many others compare the methods
     #[arg(long, value_name = "N", default_value_t = 1000)]
     calibration_images: usize,
-    /// What to choose algorithms and memory for: speed transforms weights (Winograd) where that helps,
-    /// which makes them larger; ram
-    /// leaves out the memory that fast kernels work in. The answers are the same
+    /// What to choose algorithms and memory for: speed transforms weights (Winograd) where that helps, which makes them
+    /// larger; ram leaves out the memory that fast kernels work in. The answers are the same
     #[arg(long, value_enum, default_value_t = Goal::Flash)]
     optimize: Goal,
     /// The processor core that speed is for, as Cortex-M55; the model runs on every other one too

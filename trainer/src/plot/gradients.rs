@@ -43,7 +43,7 @@ impl Picture for GradientNorms<'_> {
                 .x_label_area_size(34)
                 .y_label_area_size(62)
                 // The labels stand to the right of the lines.
-                .build_cartesian_2d(1.0..1.3 * steps.max(2) as f64, (low..high).log_scale())?;
+                .build_cartesian_2d(1.0..1.4 * steps.max(2) as f64, (low..high).log_scale())?;
             chart
                 .configure_mesh()
                 .x_desc("step")
