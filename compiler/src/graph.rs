@@ -1,27 +1,55 @@
-//! The float network: a chain of fused layers, batch normalization folded away.
+//! The float network: fused layers on maps, batch normalization folded away.
 
-use inference_core::format::{self, Op, Pool, Shape, Window};
+use inference_core::format::{self, Op, Shape};
 
-/// A network as a chain of layers, from one image to one row of logits.
+use crate::function::Function;
+
+/// A network as layers, from one image (or vector, or series) to one result.
+///
+/// Map 0 is what enters, map `k + 1` is what layer `k` makes; a layer reads maps of smaller numbers only, each is read by
+/// some layer, and the last one is the result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     /// What enters: pixels of 0.0 (background) to 1.0.
     pub input: Shape,
-    /// The layers in order; the last one is dense and gives the logits.
+    /// The layers in order.
     pub layers: Vec<Layer>,
     /// What the import left out, for people to read.
     pub notes: Vec<String>,
 }
 
 /// What follows the sums of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Activation {
     /// Nothing.
     Linear,
+    /// Values below the first or above the second number become that number; ReLU is 0 and infinity, ReLU6 is 0 and 6.
+    Clamp(f32, f32),
+    /// A function of one variable.
+    Function(Function),
+}
+
+impl Activation {
     /// Negative values become zero.
-    Relu,
-    /// `1 / (1 + exp(-x))`.
-    Sigmoid,
+    pub const RELU: Self = Self::Clamp(0.0, f32::INFINITY);
+
+    /// What becomes of a sum.
+    pub fn apply(&self, sum: f32) -> f32 {
+        match *self {
+            Self::Linear => sum,
+            // Not `clamp`, which panics where the limits are in the wrong order.
+            Self::Clamp(low, high) => sum.max(low).min(high),
+            Self::Function(function) => function.apply(f64::from(sum)) as f32,
+        }
+    }
+
+    /// Whether it never decreases, so that it may change places with max pooling.
+    pub fn is_increasing(&self) -> bool {
+        match self {
+            Self::Linear | Self::Clamp(..) => true,
+            Self::Function(function) => function.is_increasing(),
+        }
+    }
 }
 
 /// One fused layer: operator, bias, activation, max pooling.
@@ -29,61 +57,59 @@ pub enum Activation {
 pub struct Layer {
     /// The node that it came from.
     pub name: String,
-    /// The operator.
-    pub op: Op,
-    /// What enters.
-    pub input: Shape,
-    /// What leaves, after pooling.
-    pub output: Shape,
-    /// The convolution's window, [`Window::UNIT`] for other operators.
-    pub window: Window,
-    /// Max pooling after the activation, [`Pool::NONE`] where there is none.
-    pub pool: Pool,
-    /// What follows the sums.
+    /// Operator, maps, shapes, window, pooling and groups as they will be in the model file; all else of it is not set yet.
+    /// The pooling comes after the activation.
+    pub record: format::Layer,
+    /// What follows the sums. A max pooling has a clamp or nothing.
     pub activation: Activation,
+    /// Whether an average pooling divides by the size of its window where that lies beyond the map in part, counting padding
+    /// as zeros; otherwise by the number of values in the map.
+    pub counts_padding: bool,
     /// Weights, the output channel slowest: `[out_channels][filter]`, where a filter is
-    /// `[kernel_height][kernel_width][in_channels]` for a convolution,
+    /// `[kernel_height][kernel_width][in_channels]` for a convolution (of its group, for one in groups),
     /// `[kernel_height][kernel_width]` for a depthwise convolution,
-    /// `[in_height][in_width][in_channels]` for a dense layer; none for an average.
+    /// `[in_height][in_width][in_channels]` for a dense layer. Of an addition, what each of the two maps is multiplied with;
+    /// none for other operators.
     pub weights: Vec<f32>,
-    /// One an output channel.
+    /// One an output channel; a single one for an addition, none for max pooling and concatenation, one a window size
+    /// (always 0) for nothing else.
     pub bias: Vec<f32>,
 }
 
 impl Layer {
+    /// A layer without weights, biases and activation.
+    pub fn new(name: impl Into<String>, record: format::Layer) -> Self {
+        Self {
+            name: name.into(),
+            record,
+            activation: Activation::Linear,
+            counts_padding: false,
+            weights: Vec::new(),
+            bias: Vec::new(),
+        }
+    }
+
     /// Number of output channels.
     pub fn channels(&self) -> usize {
-        usize::from(self.output.channels)
+        usize::from(self.record.output.channels)
     }
 
-    /// Weights of one output channel.
+    /// Whether there is a filter for each output channel.
+    pub fn has_filters(&self) -> bool {
+        match self.record.op {
+            Op::Conv | Op::GroupedConv | Op::DepthwiseConv | Op::Dense => true,
+            Op::GlobalAveragePool | Op::Add | Op::MaxPool | Op::AveragePool | Op::Concat => false,
+        }
+    }
+
+    /// Weights of one output channel; none where there are no filters.
     pub fn filter_len(&self) -> usize {
-        self.weights.len() / self.channels().max(1)
+        if self.has_filters() { self.weights.len() / self.channels().max(1) } else { 0 }
     }
 
-    /// The filters in the order of their output channels; empty ones for an average.
+    /// The filters in the order of their output channels; empty ones where there are none.
     pub fn filters(&self) -> impl Iterator<Item = &[f32]> {
-        (0..self.channels()).map(|channel| &self.weights[channel * self.filter_len()..][..self.filter_len()])
+        let len = self.filter_len();
+        (0..self.channels()).map(move |channel| &self.weights[channel * len..][..len])
     }
-
-    /// The layer's shapes as a record of the model file, everything else still zero.
-    pub fn record(&self) -> format::Layer {
-        record(self.op, self.input, self.output, self.window, self.pool)
-    }
-
-    /// Whether a window reads beyond the map.
-    pub fn is_padded(&self) -> bool {
-        let Window { pad_top, pad_left, pad_bottom, pad_right, .. } = self.window;
-        pad_top | pad_left | pad_bottom | pad_right != 0
-    }
-}
-
-/// The record of a layer with these shapes, everything else still zero.
-pub fn record(op: Op, input: Shape, output: Shape, window: Window, pool: Pool) -> format::Layer {
-    format::Layer { window, pool, ..format::Layer::new(op, input, output) }
-}
-
-/// Values of a tensor of this shape.
-pub fn len(shape: Shape) -> usize {
-    usize::from(shape.height) * usize::from(shape.width) * usize::from(shape.channels)
 }

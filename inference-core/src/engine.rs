@@ -1,4 +1,4 @@
-//! The row engine: as soon as a layer can make an output row, it writes it into the next layer's ring.
+//! The row engine: as soon as a layer can make an output row, it writes it into the ring of its map.
 //!
 //! Which layer works is up to the [`schedule`](crate::schedule), and that no row is overwritten while it is
 //! needed, to the plan of the memory that parsing has checked.
@@ -7,11 +7,11 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use crate::arena;
-use crate::format::{Algorithm, Layer, Op};
+use crate::format::{Activation, Algorithm, Layer, Map, Op};
 use crate::kernels::{self, InputRows, Kernels, Parameters, Selected, Unit};
 use crate::model::Model;
 use crate::network_error::{InputError, NetworkError};
-use crate::prediction::{Logits, Prediction};
+use crate::prediction::{Outputs, Prediction};
 use crate::schedule::{RowWindow, Schedule};
 
 /// A model and its memory, ready to classify. `K`: the kernels that it runs.
@@ -22,6 +22,8 @@ pub struct Network<'m, 'a, K = Selected> {
     schedule: Schedule,
     /// The layer that works, read once a step: not on the stack, which is deepest then.
     layer: Layer,
+    /// The first map that it reads.
+    input: Map,
     parameters: Parameters<'m>,
     kernels: PhantomData<K>,
 }
@@ -54,7 +56,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     pub fn with_kernels(model: &Model<'m>, arena: &'a mut [u8]) -> Result<Self, NetworkError> {
         let (needed, found) = (model.arena_len(), arena.len());
         let arena = arena.get_mut(..needed).ok_or(NetworkError::ArenaTooSmall { needed, found })?;
-        if kernels::uses(model) & !K::USES != 0 {
+        if model.uses() & !K::USES != 0 {
             return Err(NetworkError::KernelMissing);
         }
         let layer = Layer::new(Op::Dense, model.input(), model.input());
@@ -63,6 +65,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
             arena,
             schedule: Schedule::new(model),
             layer,
+            input: Map::default(),
             parameters: Parameters::default(),
             kernels: PhantomData,
         })
@@ -136,16 +139,25 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         Ok(self.prediction())
     }
 
-    /// What the last layer holds: what the image shows, once [`Network::step`] says that it is done.
+    /// What the last layer has made: what the image shows, once [`Network::step`] says that it is done.
     #[inline(never)]
     pub fn prediction(&self) -> Prediction<'_> {
         let last = self.model.layer_count().saturating_sub(1);
-        let scratch = self.model.layer(last).map_or(0..0, |layer| arena::scratch(&layer));
-        Prediction { logits: Logits(self.arena.get(scratch).unwrap_or(&[]).as_chunks().0) }
+        let Some(layer) = &self.model.layer(last) else { return Prediction { outputs: Outputs::Sums(&[]) } };
+        let bytes = |range: Range<usize>| self.arena.get(range).unwrap_or_default();
+        let outputs = match layer.activation {
+            Activation::Logits => Outputs::Sums(bytes(arena::scratch(layer)).as_chunks().0),
+            // Without padding, all rows lie behind each other.
+            Activation::Clamp | Activation::Table | Activation::ByteTable => {
+                let start = layer.ring.offset as usize;
+                Outputs::Bytes(bytes(start..start + layer.output.len()), layer.output_zero_point)
+            }
+        };
+        Prediction { outputs }
     }
 
     fn missing_rows(&self) -> u16 {
-        self.model.input().height.saturating_sub(self.schedule.received(0))
+        self.model.input().height.saturating_sub(self.schedule.produced(0))
     }
 
     /// One step of a layer that can work.
@@ -168,6 +180,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     #[inline(never)]
     fn load(&mut self, index: usize) {
         if let Some(layer) = self.model.layer(index) {
+            self.input = self.model.map_at(usize::from(layer.inputs[0]));
             self.layer = layer;
             self.parameters = self.model.parameters(&self.layer);
         }
@@ -175,26 +188,59 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
 
     /// One step of a layer that slides a window over its input; returns how many output rows it makes.
     fn slide_row(&mut self, index: usize) -> u16 {
-        let done = self.schedule.received(index + 1);
+        let done = self.schedule.produced(index + 1);
         let window = RowWindow::of(&self.layer, done);
         let first = self.open_row(index + 1, 0);
+        if self.layer.joins() {
+            self.join_rows(done, first);
+            return window.output_rows;
+        }
         let second = if window.output_rows == 2 { self.open_row(index + 1, 1) } else { 0..0 };
         let layer = &self.layer;
         let unit = &Unit { layer, parameters: &self.parameters };
-        let Some(Sliding { input, workspace, outputs }) = &mut sliding(layer, &window, self.arena, [first, second])
-        else {
-            return window.output_rows;
-        };
+        let sliding = &mut sliding(layer, &self.input, &window, self.arena, [first, second]);
+        let Some(Sliding { input, workspace, outputs }) = sliding else { return window.output_rows };
         let [first, second] = outputs;
         match (layer.op, layer.algorithm, layer.window.kernel_height) {
             (_, Algorithm::Winograd, 3) => K::winograd_rows::<4>(unit, input, workspace, [first, second]),
             (_, Algorithm::Winograd, 5) => K::winograd_rows::<7>(unit, input, workspace, [first, second]),
             (_, Algorithm::Winograd, _) => K::winograd_rows::<10>(unit, input, workspace, [first, second]),
-            (Op::DepthwiseConv, ..) => K::depthwise_row(unit, input, first),
-            _ if !kernels::is_enough(workspace.len(), layer) => K::conv_row_without_workspace(unit, input, first),
-            _ => K::conv_row(unit, input, workspace, first),
+            (Op::Conv, Algorithm::Direct, _) if !kernels::is_enough(workspace.len(), layer) => {
+                K::conv_row_without_workspace(unit, input, first);
+            }
+            (Op::Conv, Algorithm::Direct, _) => K::conv_row(unit, input, workspace, first),
+            (Op::DepthwiseConv, Algorithm::Direct, _) => K::depthwise_row(unit, input, first),
+            (Op::GroupedConv, Algorithm::Direct, _) => K::grouped_row(unit, input, first),
+            (Op::MaxPool, Algorithm::Direct, _) => K::max_pool_row(unit, input, first),
+            (Op::AveragePool, Algorithm::Direct, _) => K::average_pool_row(unit, input, first),
+            (Op::Dense, Algorithm::Direct, _) => K::dense_vector_row(unit, input.find_row(0), first),
+            // These do not slide: they accumulate, or join.
+            (Op::GlobalAveragePool | Op::Add | Op::Concat, Algorithm::Direct, _) => {}
         }
         window.output_rows
+    }
+
+    /// Makes an output row of a layer that joins two maps.
+    #[inline(never)]
+    fn join_rows(&mut self, row: u16, output: Range<usize>) {
+        let layer = &self.layer;
+        let unit = &Unit { layer, parameters: &self.parameters };
+        let second = self.model.map_at(usize::from(layer.inputs[1]));
+        let [first, second] = [&self.input, &second].map(|map| pixels_of(map, row));
+        // Parsing has checked that these are disjoint.
+        if let Ok([first, second, output]) = self.arena.get_disjoint_mut([first, second, output]) {
+            match layer.op {
+                Op::Add => K::add_row(unit, [first, second], output),
+                Op::Concat => K::concat_row(unit, [first, second], output),
+                Op::Conv
+                | Op::GroupedConv
+                | Op::DepthwiseConv
+                | Op::Dense
+                | Op::GlobalAveragePool
+                | Op::MaxPool
+                | Op::AveragePool => {}
+            }
+        }
     }
 
     /// Adds one input row to a layer that accumulates.
@@ -203,7 +249,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         let layer = &self.layer;
         let unit = &Unit { layer, parameters: &self.parameters };
         let added = self.schedule.added(index);
-        let [row, _] = arena::rows(layer, added..added + 1);
+        let row = pixels_of(&self.input, added);
         if let Ok([row, scratch]) = self.arena.get_disjoint_mut([row, arena::scratch(layer)]) {
             let accumulators = scratch.as_chunks_mut::<4>().0;
             if added == 0 {
@@ -213,7 +259,20 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
             }
             match layer.op {
                 Op::GlobalAveragePool => K::average_row(unit, row, accumulators),
-                _ => K::dense_row(unit, usize::from(added), row, accumulators),
+                Op::Dense => K::dense_row(unit, usize::from(added), row, accumulators),
+                // These do not accumulate.
+                Op::Conv
+                | Op::GroupedConv
+                | Op::DepthwiseConv
+                | Op::Add
+                | Op::MaxPool
+                | Op::AveragePool
+                | Op::Concat => {}
+            }
+            if layer.activation == Activation::Logits && added + 1 == layer.input.height {
+                for (channel, sum) in accumulators.iter_mut().enumerate() {
+                    *sum = unit.scale(channel).logit(i32::from_le_bytes(*sum)).to_le_bytes();
+                }
             }
         }
     }
@@ -230,23 +289,28 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         }
     }
 
-    /// Fills the padding of the input row that comes `ahead` rows after the next one of a layer, and returns the
+    /// Fills the padding of the row that comes `ahead` rows after the next one of a map, and returns the
     /// arena range of the pixels between.
     #[inline(never)]
-    fn open_row(&mut self, index: usize, ahead: u16) -> Range<usize> {
-        let Some(layer) = &self.model.layer(index) else { return 0..0 };
-        let row = self.schedule.received(index) + ahead;
-        let [row, _] = arena::rows(layer, row..row + 1);
-        let channels = usize::from(layer.input.channels);
-        let start = row.start + usize::from(layer.window.pad_left) * channels;
-        let end = start + usize::from(layer.input.width) * channels;
-        for padding in [row.start..start, end..row.end] {
+    fn open_row(&mut self, map: usize, ahead: u16) -> Range<usize> {
+        let row = self.schedule.produced(map) + ahead;
+        let map = &self.model.map_at(map);
+        let pixels = pixels_of(map, row);
+        let [whole, _] = arena::rows(map, row..row + 1);
+        for padding in [whole.start..pixels.start, pixels.end..whole.end] {
             if let Some(padding) = self.arena.get_mut(padding) {
-                padding.fill(layer.input_zero_point);
+                padding.fill(map.zero_point);
             }
         }
-        start..end
+        pixels
     }
+}
+
+/// The arena range of a row of a map, without its padding.
+fn pixels_of(map: &Map, row: u16) -> Range<usize> {
+    let [row, _] = arena::rows(map, row..row + 1);
+    let start = row.start + usize::from(map.ring.pad_left) * usize::from(map.shape.channels);
+    start..start + map.shape.row_len()
 }
 
 /// The memory of a step that slides a window.
@@ -261,13 +325,14 @@ struct Sliding<'a> {
 #[inline(never)]
 fn sliding<'a>(
     layer: &Layer,
+    map: &Map,
     window: &RowWindow,
     arena: &'a mut [u8],
     [first, second]: [Range<usize>; 2],
 ) -> Option<Sliding<'a>> {
     let inside = window.first.max(0) as u16..window.end;
-    let split = usize::from(layer.ring_rows).saturating_sub(arena::slot(layer, inside.start));
-    let [until_end, from_start] = arena::rows(layer, inside);
+    let split = usize::from(map.ring.rows).saturating_sub(arena::slot(map, inside.start));
+    let [until_end, from_start] = arena::rows(map, inside);
     // Where the window fills the ring, its first row shares padding with its last one: both parts are one.
     let is_full = until_end.start < from_start.end;
     let (turn, start_len) = (until_end.start.wrapping_sub(from_start.start), from_start.len());
@@ -276,11 +341,14 @@ fn sliding<'a>(
     let ranges = [ring, rest, first, second, arena::scratch(layer)];
     let [ring, rest, first, second, workspace] = arena.get_disjoint_mut(ranges).ok()?;
     let parts = if is_full { [ring.get(turn..)?, ring.get(..start_len)?] } else { [&*ring, &*rest] };
+    // The ring has the padding of the reader with the most; this one begins where its own does.
+    let [pad_left, _] = layer.row_padding();
+    let skip = usize::from(map.ring.pad_left.saturating_sub(pad_left)) * usize::from(map.shape.channels);
     let input = InputRows {
-        parts,
+        parts: parts.map(|part| part.get(skip..).unwrap_or(&[])),
         above: window.first.min(0).unsigned_abs() as usize,
         split,
-        pitch: layer.ring_pitch(),
+        pitch: map.pitch(),
         row_len: layer.padded_row_len(),
         conv_rows: window.conv_rows,
     };

@@ -1,18 +1,19 @@
-//! The model file (`.tnet`), version 1: a header, one record a layer, then the sections.
+//! The model file (`.tnet`), version 2: a header, one record a layer, then the sections.
+//!
+//! A model is a graph of *maps*. Map 0 is what enters, map `k + 1` is what layer `k` makes; a record names the maps that its
+//! layer reads. Shape, zero point and memory of a map stand once: with the layer that makes it, those of map 0 in the header.
 //!
 //! Little endian throughout. Sections (weights, biases, multipliers, shifts, tables) start at
 //! multiples of [`ALIGNMENT`] and are addressed by byte offsets from the start of the file.
 //! Codes of operators, algorithms and activations are append-only. `docs/model-format.md` has the
 //! whole description; this file is the one place where the offsets are written down.
 
-use crate::winograd;
-
 /// The first four bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"TNET";
-/// The version that this crate reads and writes.
-pub const VERSION: u16 = 1;
+/// The version that this crate writes, and the newest that it reads.
+pub const VERSION: u16 = 2;
 /// Bytes of the header.
-pub const HEADER_LEN: usize = 64;
+pub const HEADER_LEN: usize = 80;
 /// Bytes of one layer record.
 pub const LAYER_LEN: usize = 80;
 /// Every section starts at a multiple of this.
@@ -23,9 +24,15 @@ pub const WEIGHTS_SLACK: usize = 4;
 pub const NAME_LEN: usize = 24;
 
 /// Most layers in a model.
-pub const MAX_LAYERS: usize = 32;
-/// Most classes that the last layer may tell apart.
-pub const MAX_CLASSES: usize = 64;
+pub const MAX_LAYERS: usize = 64;
+/// Most maps in a model: what enters, and what each layer makes.
+pub const MAX_MAPS: usize = MAX_LAYERS + 1;
+/// Most maps that a layer reads.
+pub const MAX_INPUTS: usize = 2;
+/// In the place of a map's number: there is none.
+pub const NO_MAP: u8 = u8::MAX;
+/// Most values that leave a model.
+pub const MAX_OUTPUTS: usize = 1 << 14;
 /// Largest height, width or number of channels.
 pub const MAX_DIMENSION: u16 = 1024;
 /// Largest kernel height or width.
@@ -36,8 +43,8 @@ pub const MAX_WINDOW_ROWS: usize = 20;
 pub const TABLE_LEN: usize = 1024;
 /// The table entry of a pre-activation of zero.
 pub const TABLE_ZERO: i32 = 512;
-/// Table entries per unit of pre-activation: the table covers -8.0 up to 8.0.
-pub const TABLE_STEPS_PER_UNIT: i32 = 64;
+/// Entries of a small activation table, one for each byte.
+pub const BYTE_TABLE_LEN: usize = 256;
 
 /// Field offsets in the header.
 mod header {
@@ -48,12 +55,16 @@ mod header {
     pub const FILE_LEN: usize = 8;
     pub const CRC: usize = 12;
     pub const ARENA_LEN: usize = 16;
-    pub const INPUT_HEIGHT: usize = 20;
-    pub const INPUT_WIDTH: usize = 22;
-    pub const INPUT_CHANNELS: usize = 24;
-    pub const CLASSES: usize = 26;
-    pub const LOGIT_SCALE: usize = 28;
-    pub const NAME: Range<usize> = 40..64;
+    pub const INPUT_SHAPE: usize = 20;
+    pub const INPUT_ZERO_POINT: usize = 26;
+    pub const INPUT_PAD_LEFT: usize = 27;
+    pub const INPUT_PAD_RIGHT: usize = 28;
+    pub const INPUT_RING_ROWS: usize = 30;
+    pub const INPUT_RING_OFFSET: usize = 32;
+    pub const INPUT_SCALE: usize = 36;
+    pub const OUTPUT_SCALE: usize = 40;
+    pub const NAME: Range<usize> = 56..80;
+    pub const RESERVED: [Range<usize>; 2] = [29..30, 44..56];
 }
 
 /// The checksum covers everything from here to the end of the file.
@@ -61,9 +72,11 @@ pub const CRC_START: usize = header::ARENA_LEN;
 
 /// Field offsets in a layer record.
 mod record {
+    use core::ops::Range;
     pub const OP: usize = 0;
     pub const ALGORITHM: usize = 1;
     pub const ACTIVATION: usize = 2;
+    pub const TABLE_ZERO: usize = 3;
     pub const KERNEL_HEIGHT: usize = 4;
     pub const KERNEL_WIDTH: usize = 5;
     pub const STRIDE_HEIGHT: usize = 6;
@@ -76,15 +89,17 @@ mod record {
     pub const POOL_STRIDE: usize = 13;
     pub const POOL_PAD_BOTTOM: usize = 14;
     pub const POOL_PAD_RIGHT: usize = 15;
-    pub const INPUT_SHAPE: usize = 16;
-    pub const OUTPUT_SHAPE: usize = 22;
-    pub const INPUT_ZERO_POINT: usize = 28;
-    pub const OUTPUT_ZERO_POINT: usize = 29;
-    pub const LOW: usize = 30;
-    pub const HIGH: usize = 31;
+    pub const INPUTS: usize = 16;
+    pub const OUTPUT_SHAPE: usize = 18;
+    pub const OUTPUT_ZERO_POINT: usize = 24;
+    pub const LOW: usize = 25;
+    pub const HIGH: usize = 26;
+    pub const RING_PAD_LEFT: usize = 27;
+    pub const RING_PAD_RIGHT: usize = 28;
+    pub const RING_ROWS: usize = 30;
     pub const RING_OFFSET: usize = 32;
-    pub const RING_ROWS: usize = 36;
-    pub const START_ROWS: usize = 38;
+    pub const START_ROWS: usize = 36;
+    pub const GROUPS: usize = 38;
     pub const SCRATCH_OFFSET: usize = 40;
     pub const SCRATCH_LEN: usize = 44;
     pub const WEIGHTS_OFFSET: usize = 48;
@@ -93,6 +108,8 @@ mod record {
     pub const MULTIPLIER_OFFSET: usize = 60;
     pub const SHIFT_OFFSET: usize = 64;
     pub const TABLE_OFFSET: usize = 68;
+    pub const FACTORS: usize = 72;
+    pub const RESERVED: [Range<usize>; 2] = [29..30, 76..80];
 }
 
 /// Declares an enum whose codes are bytes of the file.
@@ -102,7 +119,6 @@ macro_rules! codes {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[repr(u8)]
-        #[non_exhaustive]
         pub enum $name { $($(#[$doc])* $variant = $code,)* }
 
         impl $name {
@@ -122,12 +138,26 @@ codes! {
     Op {
         /// Convolution, weights `[out_channels][kernel_height][kernel_width][in_channels]`.
         Conv = 1,
-        /// Depthwise convolution (multiplier 1), weights `[kernel_height][kernel_width][channels]`.
+        /// Depthwise convolution, weights `[kernel_height][kernel_width][out_channels]`; output channel `c` reads input
+        /// channel `c / multiplier`, where `multiplier = out_channels / in_channels`.
         DepthwiseConv = 2,
         /// Dense over the flattened map, weights `[in_height][out_channels][in_width * in_channels]`.
         Dense = 3,
         /// Global average pooling: the sum of a channel, its division done by the requantization.
         GlobalAveragePool = 4,
+        /// Sum of two maps of the same shape: `bias + factors[0] * a + factors[1] * b`.
+        Add = 5,
+        /// The largest value under a window; padding never wins. Neither biases nor multipliers: what enters and what leaves
+        /// have the same scale and zero point.
+        MaxPool = 6,
+        /// The sum under a window without its padding; a bias, a multiplier and a shift for each number of values that a
+        /// window may have in the map, from 1 to `kernel_height * kernel_width`.
+        AveragePool = 7,
+        /// Two maps of the same height and width side by side, channels of the first one first; a bias, a multiplier and a
+        /// shift for each map.
+        Concat = 8,
+        /// Convolution in groups, weights `[out_channels][kernel_height][kernel_width][in_channels / groups]`.
+        GroupedConv = 9,
     }
 }
 
@@ -144,16 +174,18 @@ codes! {
 codes! {
     /// What happens to an accumulator.
     Activation {
-        /// `clamp(zero_point + round(acc * multiplier / 2^shift), low, high)`; ReLU is `low`.
+        /// `clamp(zero_point + round(acc * multiplier / 2^shift), low, high)`; ReLU is `low`, ReLU6 is both.
         Clamp = 0,
         /// `table[clamp(TABLE_ZERO + round(acc * multiplier / 2^shift), 0, TABLE_LEN - 1)]`.
         Table = 1,
-        /// Nothing: the accumulators are the logits. Only on the last layer.
+        /// `round(acc * multiplier / 2^shift)`: the logits, as `i32`. Only on the last layer.
         Logits = 2,
+        /// `table[clamp(table_zero + round(acc * multiplier / 2^shift), 0, BYTE_TABLE_LEN - 1)]`.
+        ByteTable = 3,
     }
 }
 
-/// Height, width and channels of a tensor; stored in that order, channel fastest.
+/// Height, width and channels of a map; stored in that order, channel fastest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[allow(missing_docs)]
@@ -163,7 +195,24 @@ pub struct Shape {
     pub channels: u16,
 }
 
-/// A convolution's window: kernel, stride and padding, in pixels.
+impl Shape {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        usize::from(self.height) * self.row_len()
+    }
+
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Values of a row.
+    pub fn row_len(&self) -> usize {
+        usize::from(self.width) * usize::from(self.channels)
+    }
+}
+
+/// A convolution's or pooling's window: kernel, stride and padding, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Window {
@@ -178,20 +227,34 @@ pub struct Window {
 }
 
 impl Window {
-    /// A 1x1 window without padding: what a layer that is no convolution has.
-    pub const UNIT: Self = Self {
-        kernel_height: 1,
-        kernel_width: 1,
-        stride_height: 1,
-        stride_width: 1,
-        pad_top: 0,
-        pad_left: 0,
-        pad_bottom: 0,
-        pad_right: 0,
-    };
+    /// A 1x1 window without padding: what a layer that slides none has.
+    pub const UNIT: Self = Self::new([1, 1], [1, 1], [0; 4]);
+
+    /// Kernel and stride are height, width; padding is top, left, bottom, right.
+    pub const fn new(kernel: [u8; 2], stride: [u8; 2], padding: [u8; 4]) -> Self {
+        let [kernel_height, kernel_width] = kernel;
+        let [stride_height, stride_width] = stride;
+        let [pad_top, pad_left, pad_bottom, pad_right] = padding;
+        Self { kernel_height, kernel_width, stride_height, stride_width, pad_top, pad_left, pad_bottom, pad_right }
+    }
+
+    /// A square kernel with stride 1 and the same padding on all sides.
+    pub const fn square(kernel: u8, padding: u8) -> Self {
+        Self::new([kernel, kernel], [1, 1], [padding; 4])
+    }
+
+    /// Kernel pixels.
+    pub fn taps(&self) -> usize {
+        usize::from(self.kernel_height) * usize::from(self.kernel_width)
+    }
+
+    /// Whether a window reaches beyond the map.
+    pub fn is_padded(&self) -> bool {
+        self.pad_top | self.pad_left | self.pad_bottom | self.pad_right != 0
+    }
 }
 
-/// Max pooling after the convolution. Padding is at the bottom and right and never wins.
+/// Max pooling after a convolution. Padding is at the bottom and right and never wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Pool {
@@ -206,7 +269,57 @@ impl Pool {
     pub const NONE: Self = Self { size: 1, stride: 1, pad_bottom: 0, pad_right: 0 };
 }
 
-/// One layer: operator, activation and max pooling, fused, and where its bytes are.
+/// The memory of a map: a ring of rows in the arena, each with padding at both sides that reads as the map's zero point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Ring {
+    /// Arena offset.
+    pub offset: u32,
+    /// Rows in the ring.
+    pub rows: u16,
+    /// Pixels of padding left of a row: as many as the reader with the most has.
+    pub pad_left: u8,
+    /// The same at the right.
+    pub pad_right: u8,
+}
+
+/// What enters a model or leaves a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Map {
+    /// Height, width, channels.
+    pub shape: Shape,
+    /// The quantized value of a real zero; padding reads as this.
+    pub zero_point: u8,
+    /// Where its rows are.
+    pub ring: Ring,
+}
+
+impl Map {
+    /// Bytes of one row with its padding.
+    pub fn padded_row_len(&self) -> usize {
+        let width = usize::from(self.ring.pad_left) + usize::from(self.shape.width) + usize::from(self.ring.pad_right);
+        width * usize::from(self.shape.channels)
+    }
+
+    /// Bytes from one row of the ring to the next: neighbours share the padding between them, as much as
+    /// the wider of both sides has.
+    pub fn pitch(&self) -> usize {
+        let padding = self.ring.pad_left.max(self.ring.pad_right);
+        (usize::from(self.shape.width) + usize::from(padding)) * usize::from(self.shape.channels)
+    }
+
+    /// Bytes of this many neighbouring rows of the ring.
+    pub fn rows_len(&self, rows: u16) -> usize {
+        if rows == 0 { 0 } else { usize::from(rows - 1) * self.pitch() + self.padded_row_len() }
+    }
+
+    /// Bytes of the ring.
+    pub fn ring_len(&self) -> usize {
+        self.rows_len(self.ring.rows.max(1))
+    }
+}
+
+/// One layer: operator, activation and max pooling, fused; the maps that it reads and the one that it makes; and where its
+/// bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layer {
     /// The operator.
@@ -215,26 +328,32 @@ pub struct Layer {
     pub algorithm: Algorithm,
     /// What happens to an accumulator.
     pub activation: Activation,
-    /// The convolution's window, [`Window::UNIT`] for other operators.
+    /// The window of a convolution or pooling, [`Window::UNIT`] for other operators.
     pub window: Window,
     /// Max pooling, [`Pool::NONE`] where there is none.
     pub pool: Pool,
-    /// What enters.
+    /// The numbers of the maps that enter; [`NO_MAP`] for one that the operator does not have.
+    pub inputs: [u8; MAX_INPUTS],
+    /// Shape of the first of them. Not in the record: it stands with the map.
     pub input: Shape,
+    /// Zero point of the first of them. Not in the record: it stands with the map.
+    pub input_zero_point: u8,
     /// What leaves, after pooling.
     pub output: Shape,
-    /// The quantized value of a real zero at the input; padding reads as this.
-    pub input_zero_point: u8,
     /// The quantized value of a real zero at the output.
     pub output_zero_point: u8,
     /// Smallest output.
     pub low: u8,
     /// Largest output.
     pub high: u8,
-    /// Arena offset of the ring of input rows.
-    pub ring_offset: u32,
-    /// Rows in the ring.
-    pub ring_rows: u16,
+    /// The entry of a [`Activation::ByteTable`] for a pre-activation of zero.
+    pub table_zero: u8,
+    /// Groups of a [`Op::GroupedConv`]; 1 for other operators.
+    pub groups: u16,
+    /// What the maps of an [`Op::Add`] are multiplied with; 0 for other operators.
+    pub factors: [i16; MAX_INPUTS],
+    /// Where the output's rows are.
+    pub ring: Ring,
     /// Input rows that must have arrived before a layer that slides a window begins, if it is to wait
     /// for more than its first window: at most the input's height.
     pub start_rows: u16,
@@ -246,18 +365,18 @@ pub struct Layer {
     pub weights_offset: u32,
     /// Bytes of weights.
     pub weights_len: u32,
-    /// File offset of the biases, one `i32` an output channel.
+    /// File offset of the biases, one `i32` a [scale](Self::scales).
     pub bias_offset: u32,
-    /// File offset of the multipliers, one `i32` an output channel; 0 for logits.
+    /// File offset of the multipliers, one `i32` a [scale](Self::scales).
     pub multiplier_offset: u32,
-    /// File offset of the shifts, one `u8` an output channel; 0 for logits.
+    /// File offset of the shifts, one `u8` a [scale](Self::scales).
     pub shift_offset: u32,
     /// File offset of the activation table; 0 where there is none.
     pub table_offset: u32,
 }
 
 impl Layer {
-    /// A direct layer without window, pooling or zero points, whose parameters and memory have no place yet.
+    /// A direct layer on one map, without window, pooling or zero points, whose parameters and memory have no place yet.
     pub const fn new(op: Op, input: Shape, output: Shape) -> Self {
         Self {
             op,
@@ -265,14 +384,17 @@ impl Layer {
             activation: Activation::Clamp,
             window: Window::UNIT,
             pool: Pool::NONE,
+            inputs: [0, NO_MAP],
             input,
-            output,
             input_zero_point: 0,
+            output,
             output_zero_point: 0,
             low: 0,
             high: u8::MAX,
-            ring_offset: 0,
-            ring_rows: 0,
+            table_zero: 0,
+            groups: 1,
+            factors: [0; MAX_INPUTS],
+            ring: Ring { offset: 0, rows: 0, pad_left: 0, pad_right: 0 },
             start_rows: 0,
             scratch_offset: 0,
             scratch_len: 0,
@@ -285,212 +407,103 @@ impl Layer {
         }
     }
 
+    /// The map that the layer makes.
+    pub fn map(&self) -> Map {
+        Map { shape: self.output, zero_point: self.output_zero_point, ring: self.ring }
+    }
+
     /// The record as bytes of the file.
     pub fn encode(&self) -> [u8; LAYER_LEN] {
         let mut bytes = [0; LAYER_LEN];
-        let (window, pool) = (&self.window, &self.pool);
         bytes[record::OP] = self.op as u8;
         bytes[record::ALGORITHM] = self.algorithm as u8;
         bytes[record::ACTIVATION] = self.activation as u8;
-        bytes[record::KERNEL_HEIGHT] = window.kernel_height;
-        bytes[record::KERNEL_WIDTH] = window.kernel_width;
-        bytes[record::STRIDE_HEIGHT] = window.stride_height;
-        bytes[record::STRIDE_WIDTH] = window.stride_width;
-        bytes[record::PAD_TOP] = window.pad_top;
-        bytes[record::PAD_LEFT] = window.pad_left;
-        bytes[record::PAD_BOTTOM] = window.pad_bottom;
-        bytes[record::PAD_RIGHT] = window.pad_right;
-        bytes[record::POOL_SIZE] = pool.size;
-        bytes[record::POOL_STRIDE] = pool.stride;
-        bytes[record::POOL_PAD_BOTTOM] = pool.pad_bottom;
-        bytes[record::POOL_PAD_RIGHT] = pool.pad_right;
-        put_shape(&mut bytes, record::INPUT_SHAPE, self.input);
-        put_shape(&mut bytes, record::OUTPUT_SHAPE, self.output);
-        bytes[record::INPUT_ZERO_POINT] = self.input_zero_point;
-        bytes[record::OUTPUT_ZERO_POINT] = self.output_zero_point;
-        bytes[record::LOW] = self.low;
-        bytes[record::HIGH] = self.high;
-        put_u32(&mut bytes, record::RING_OFFSET, self.ring_offset);
-        put_u16(&mut bytes, record::RING_ROWS, self.ring_rows);
-        put_u16(&mut bytes, record::START_ROWS, self.start_rows);
-        put_u32(&mut bytes, record::SCRATCH_OFFSET, self.scratch_offset);
-        put_u32(&mut bytes, record::SCRATCH_LEN, self.scratch_len);
-        put_u32(&mut bytes, record::WEIGHTS_OFFSET, self.weights_offset);
-        put_u32(&mut bytes, record::WEIGHTS_LEN, self.weights_len);
-        put_u32(&mut bytes, record::BIAS_OFFSET, self.bias_offset);
-        put_u32(&mut bytes, record::MULTIPLIER_OFFSET, self.multiplier_offset);
-        put_u32(&mut bytes, record::SHIFT_OFFSET, self.shift_offset);
-        put_u32(&mut bytes, record::TABLE_OFFSET, self.table_offset);
+        self.clone().fields(&mut Encoder(&mut bytes));
         bytes
     }
 
-    /// The layer in these bytes; `None` where a code is unknown. Shapes are not checked here.
-    pub fn decode(bytes: &[u8; LAYER_LEN]) -> Option<Self> {
-        Some(Self {
+    /// The layer in these bytes, which reads a map of this shape and zero point; `None` where a code is unknown or a reserved
+    /// byte is not zero. Shapes are not checked here.
+    #[inline(always)]
+    pub fn decode(bytes: &[u8; LAYER_LEN], input: Shape, input_zero_point: u8) -> Option<Self> {
+        if !is_reserved(bytes, &record::RESERVED) {
+            return None;
+        }
+        let mut layer = Self {
             op: Op::from_code(bytes[record::OP])?,
             algorithm: Algorithm::from_code(bytes[record::ALGORITHM])?,
             activation: Activation::from_code(bytes[record::ACTIVATION])?,
-            window: Window {
-                kernel_height: bytes[record::KERNEL_HEIGHT],
-                kernel_width: bytes[record::KERNEL_WIDTH],
-                stride_height: bytes[record::STRIDE_HEIGHT],
-                stride_width: bytes[record::STRIDE_WIDTH],
-                pad_top: bytes[record::PAD_TOP],
-                pad_left: bytes[record::PAD_LEFT],
-                pad_bottom: bytes[record::PAD_BOTTOM],
-                pad_right: bytes[record::PAD_RIGHT],
-            },
-            pool: Pool {
-                size: bytes[record::POOL_SIZE],
-                stride: bytes[record::POOL_STRIDE],
-                pad_bottom: bytes[record::POOL_PAD_BOTTOM],
-                pad_right: bytes[record::POOL_PAD_RIGHT],
-            },
-            input: get_shape(bytes, record::INPUT_SHAPE),
-            output: get_shape(bytes, record::OUTPUT_SHAPE),
-            input_zero_point: bytes[record::INPUT_ZERO_POINT],
-            output_zero_point: bytes[record::OUTPUT_ZERO_POINT],
-            low: bytes[record::LOW],
-            high: bytes[record::HIGH],
-            ring_offset: get_u32(bytes, record::RING_OFFSET),
-            ring_rows: get_u16(bytes, record::RING_ROWS),
-            start_rows: get_u16(bytes, record::START_ROWS),
-            scratch_offset: get_u32(bytes, record::SCRATCH_OFFSET),
-            scratch_len: get_u32(bytes, record::SCRATCH_LEN),
-            weights_offset: get_u32(bytes, record::WEIGHTS_OFFSET),
-            weights_len: get_u32(bytes, record::WEIGHTS_LEN),
-            bias_offset: get_u32(bytes, record::BIAS_OFFSET),
-            multiplier_offset: get_u32(bytes, record::MULTIPLIER_OFFSET),
-            shift_offset: get_u32(bytes, record::SHIFT_OFFSET),
-            table_offset: get_u32(bytes, record::TABLE_OFFSET),
-        })
+            input_zero_point,
+            ..Self::new(Op::Dense, input, Shape { height: 0, width: 0, channels: 0 })
+        };
+        layer.fields(&mut Decoder(bytes));
+        Some(layer)
     }
 
-    /// Height of the convolution's result, before pooling.
-    pub fn conv_height(&self) -> usize {
-        let window = &self.window;
-        positions(
-            usize::from(self.input.height) + usize::from(window.pad_top) + usize::from(window.pad_bottom),
-            window.kernel_height,
-            window.stride_height,
-        )
+    /// The numbers of the maps that the layer in these bytes reads.
+    #[inline]
+    pub fn decode_inputs(bytes: &[u8; LAYER_LEN]) -> [u8; MAX_INPUTS] {
+        [bytes[record::INPUTS], bytes[record::INPUTS + 1]]
     }
 
-    /// Width of the convolution's result, before pooling.
-    pub fn conv_width(&self) -> usize {
-        positions(self.padded_width(), self.window.kernel_width, self.window.stride_width)
+    /// The map that the layer in these bytes makes.
+    #[inline]
+    pub fn decode_map(bytes: &[u8; LAYER_LEN]) -> Map {
+        let mut map = Map::default();
+        map_fields(&mut map, &mut Decoder(bytes));
+        map
     }
 
-    /// The output shape that operator, window and pooling give; dense layers choose their channels.
-    pub fn expected_output(&self) -> Shape {
-        match self.op {
-            Op::Conv | Op::DepthwiseConv => {
-                let pool = &self.pool;
-                let pooled =
-                    |size: usize, padding: u8| positions(size + usize::from(padding), pool.size, pool.stride) as u16;
-                Shape {
-                    height: pooled(self.conv_height(), pool.pad_bottom),
-                    width: pooled(self.conv_width(), pool.pad_right),
-                    channels: if self.op == Op::Conv { self.output.channels } else { self.input.channels },
-                }
-            }
-            Op::Dense => Shape { height: 1, width: 1, channels: self.output.channels },
-            Op::GlobalAveragePool => Shape { height: 1, width: 1, channels: self.input.channels },
+    /// Every field but the codes, once for reading and writing.
+    #[inline(always)]
+    fn fields<C: Codec>(&mut self, codec: &mut C) {
+        let mut map = self.map();
+        map_fields(&mut map, codec);
+        (self.output, self.output_zero_point, self.ring) = (map.shape, map.zero_point, map.ring);
+        let (window, pool) = (&mut self.window, &mut self.pool);
+        codec.byte(record::TABLE_ZERO, &mut self.table_zero);
+        codec.byte(record::KERNEL_HEIGHT, &mut window.kernel_height);
+        codec.byte(record::KERNEL_WIDTH, &mut window.kernel_width);
+        codec.byte(record::STRIDE_HEIGHT, &mut window.stride_height);
+        codec.byte(record::STRIDE_WIDTH, &mut window.stride_width);
+        codec.byte(record::PAD_TOP, &mut window.pad_top);
+        codec.byte(record::PAD_LEFT, &mut window.pad_left);
+        codec.byte(record::PAD_BOTTOM, &mut window.pad_bottom);
+        codec.byte(record::PAD_RIGHT, &mut window.pad_right);
+        codec.byte(record::POOL_SIZE, &mut pool.size);
+        codec.byte(record::POOL_STRIDE, &mut pool.stride);
+        codec.byte(record::POOL_PAD_BOTTOM, &mut pool.pad_bottom);
+        codec.byte(record::POOL_PAD_RIGHT, &mut pool.pad_right);
+        codec.byte(record::INPUTS, &mut self.inputs[0]);
+        codec.byte(record::INPUTS + 1, &mut self.inputs[1]);
+        codec.byte(record::LOW, &mut self.low);
+        codec.byte(record::HIGH, &mut self.high);
+        codec.half(record::START_ROWS, &mut self.start_rows);
+        codec.half(record::GROUPS, &mut self.groups);
+        codec.word(record::SCRATCH_OFFSET, &mut self.scratch_offset);
+        codec.word(record::SCRATCH_LEN, &mut self.scratch_len);
+        codec.word(record::WEIGHTS_OFFSET, &mut self.weights_offset);
+        codec.word(record::WEIGHTS_LEN, &mut self.weights_len);
+        codec.word(record::BIAS_OFFSET, &mut self.bias_offset);
+        codec.word(record::MULTIPLIER_OFFSET, &mut self.multiplier_offset);
+        codec.word(record::SHIFT_OFFSET, &mut self.shift_offset);
+        codec.word(record::TABLE_OFFSET, &mut self.table_offset);
+        for (index, factor) in self.factors.iter_mut().enumerate() {
+            let mut half = *factor as u16;
+            codec.half(record::FACTORS + 2 * index, &mut half);
+            *factor = half as i16;
         }
-    }
-
-    /// Weights that the operator has; one byte each for [`Algorithm::Direct`].
-    pub fn weight_count(&self) -> u64 {
-        let taps = u32::from(self.window.kernel_height) * u32::from(self.window.kernel_width);
-        let pixels = u32::from(self.input.height) * u32::from(self.input.width);
-        let (input, output) = (u32::from(self.input.channels), u32::from(self.output.channels));
-        match self.op {
-            Op::Conv => u64::from(taps * input) * u64::from(output),
-            Op::DepthwiseConv => u64::from(taps * input),
-            Op::Dense => u64::from(pixels) * u64::from(input * output),
-            Op::GlobalAveragePool => 0,
-        }
-    }
-
-    /// Bytes of the weights as the algorithm stores them.
-    pub fn stored_weights_len(&self) -> u64 {
-        match self.algorithm {
-            Algorithm::Direct => self.weight_count(),
-            Algorithm::Winograd => winograd::stored_weights_len(self),
-        }
-    }
-
-    /// Multiply-accumulates of one inference, the way they are usually counted: as many as a direct
-    /// convolution has.
-    pub fn macs(&self) -> u64 {
-        match self.op {
-            Op::Conv | Op::DepthwiseConv => self.weight_count() * (self.conv_height() * self.conv_width()) as u64,
-            _ => self.weight_count(),
-        }
-    }
-
-    /// Whether the layer adds up its rows as they come (dense, average) instead of sliding a window.
-    pub fn accumulates(&self) -> bool {
-        matches!(self.op, Op::Dense | Op::GlobalAveragePool)
-    }
-
-    /// Width of an input row with its padding, in pixels.
-    pub fn padded_width(&self) -> usize {
-        usize::from(self.window.pad_left) + usize::from(self.input.width) + usize::from(self.window.pad_right)
-    }
-
-    /// Bytes of one input row with its padding: `(pad_left + width + pad_right) * channels`.
-    pub fn padded_row_len(&self) -> usize {
-        self.padded_width() * usize::from(self.input.channels)
-    }
-
-    /// Bytes from one row of the ring to the next: neighbours share the padding between them, as much as
-    /// the wider of both sides has.
-    pub fn ring_pitch(&self) -> usize {
-        let padding = self.window.pad_left.max(self.window.pad_right);
-        (usize::from(self.input.width) + usize::from(padding)) * usize::from(self.input.channels)
-    }
-
-    /// Bytes of the ring.
-    pub fn ring_len(&self) -> usize {
-        usize::from(self.ring_rows.saturating_sub(1)) * self.ring_pitch() + self.padded_row_len()
-    }
-
-    /// Output rows that the layer makes in one step; the last step may make fewer.
-    pub fn rows_per_step(&self) -> usize {
-        if self.algorithm == Algorithm::Winograd && self.pool.size == 1 { winograd::TILE } else { 1 }
-    }
-
-    /// Rows of the convolution's result that one step covers; the last step may cover fewer.
-    pub fn conv_rows_per_step(&self) -> usize {
-        self.rows_per_step().max(usize::from(self.pool.size))
-    }
-
-    /// Input rows (padding included) that one step needs.
-    pub fn window_rows(&self) -> usize {
-        self.conv_rows_per_step().saturating_sub(1) * usize::from(self.window.stride_height)
-            + usize::from(self.window.kernel_height)
-    }
-
-    /// Ring rows that are enough for a layer that starts with its first window, if rows arrive in groups
-    /// of `arriving`: the [`Layer::rows_per_step`] of the layer before.
-    pub fn min_ring_rows(&self, arriving: usize) -> usize {
-        let needed = if self.accumulates() { 1 } else { self.window_rows() };
-        (needed + arriving.saturating_sub(1)).min(usize::from(self.input.height))
-    }
-
-    /// Bytes of scratch memory that the layer needs: its accumulators, if it keeps any.
-    pub fn min_scratch_len(&self) -> usize {
-        if self.accumulates() { usize::from(self.output.channels) * size_of::<i32>() } else { 0 }
     }
 }
 
-/// How often a window fits; 0 where it does not.
-fn positions(size: usize, window: u8, stride: u8) -> usize {
-    match (size.checked_sub(usize::from(window)), usize::from(stride)) {
-        (None, _) | (_, 0) => 0,
-        (Some(room), stride) => room / stride + 1,
-    }
+#[inline(always)]
+fn map_fields<C: Codec>(map: &mut Map, codec: &mut C) {
+    codec.shape(record::OUTPUT_SHAPE, &mut map.shape);
+    codec.byte(record::OUTPUT_ZERO_POINT, &mut map.zero_point);
+    codec.byte(record::RING_PAD_LEFT, &mut map.ring.pad_left);
+    codec.byte(record::RING_PAD_RIGHT, &mut map.ring.pad_right);
+    codec.half(record::RING_ROWS, &mut map.ring.rows);
+    codec.word(record::RING_OFFSET, &mut map.ring.offset);
 }
 
 /// What the file says of the whole model.
@@ -506,12 +519,12 @@ pub struct Header {
     pub crc: u32,
     /// Bytes of memory that an inference needs.
     pub arena_len: u32,
-    /// The image that enters.
-    pub input: Shape,
-    /// Number of logits.
-    pub classes: u16,
-    /// The real value of one step of a logit. For display only: the network never reads it.
-    pub logit_scale: f32,
+    /// What enters: map 0.
+    pub input: Map,
+    /// The real value of one step of what enters. For who makes the bytes: the network never reads it.
+    pub input_scale: f32,
+    /// The real value of one step of what leaves. For display only: the network never reads it.
+    pub output_scale: f32,
     /// UTF-8, padded with zeros.
     pub name: [u8; NAME_LEN],
 }
@@ -521,17 +534,8 @@ impl Header {
     pub fn encode(&self) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         bytes[header::MAGIC].copy_from_slice(&MAGIC);
-        put_u16(&mut bytes, header::VERSION, self.version);
-        put_u16(&mut bytes, header::LAYER_COUNT, self.layer_count);
-        put_u32(&mut bytes, header::FILE_LEN, self.file_len);
-        put_u32(&mut bytes, header::CRC, self.crc);
-        put_u32(&mut bytes, header::ARENA_LEN, self.arena_len);
-        put_u16(&mut bytes, header::INPUT_HEIGHT, self.input.height);
-        put_u16(&mut bytes, header::INPUT_WIDTH, self.input.width);
-        put_u16(&mut bytes, header::INPUT_CHANNELS, self.input.channels);
-        put_u16(&mut bytes, header::CLASSES, self.classes);
-        put_u32(&mut bytes, header::LOGIT_SCALE, self.logit_scale.to_bits());
         bytes[header::NAME].copy_from_slice(&self.name);
+        self.clone().fields(&mut Encoder(&mut bytes));
         bytes
     }
 
@@ -540,23 +544,43 @@ impl Header {
     /// Always inline: who reads one field decodes no other.
     #[inline(always)]
     pub fn decode(bytes: &[u8; HEADER_LEN]) -> Self {
-        let mut name = [0; NAME_LEN];
-        name.copy_from_slice(&bytes[header::NAME]);
-        Self {
-            version: get_u16(bytes, header::VERSION),
-            layer_count: get_u16(bytes, header::LAYER_COUNT),
-            file_len: get_u32(bytes, header::FILE_LEN),
-            crc: get_u32(bytes, header::CRC),
-            arena_len: get_u32(bytes, header::ARENA_LEN),
-            input: Shape {
-                height: get_u16(bytes, header::INPUT_HEIGHT),
-                width: get_u16(bytes, header::INPUT_WIDTH),
-                channels: get_u16(bytes, header::INPUT_CHANNELS),
-            },
-            classes: get_u16(bytes, header::CLASSES),
-            logit_scale: f32::from_bits(get_u32(bytes, header::LOGIT_SCALE)),
-            name,
-        }
+        let mut header = Self {
+            version: 0,
+            layer_count: 0,
+            file_len: 0,
+            crc: 0,
+            arena_len: 0,
+            input: Map::default(),
+            input_scale: 0.0,
+            output_scale: 0.0,
+            name: [0; NAME_LEN],
+        };
+        header.name.copy_from_slice(&bytes[header::NAME]);
+        header.fields(&mut Decoder(bytes));
+        header
+    }
+
+    /// Whether the bytes that have no meaning yet are zeros.
+    pub fn is_reserved(bytes: &[u8; HEADER_LEN]) -> bool {
+        is_reserved(bytes, &header::RESERVED)
+    }
+
+    /// Every field but the name, once for reading and writing.
+    #[inline(always)]
+    fn fields<C: Codec>(&mut self, codec: &mut C) {
+        codec.half(header::VERSION, &mut self.version);
+        codec.half(header::LAYER_COUNT, &mut self.layer_count);
+        codec.word(header::FILE_LEN, &mut self.file_len);
+        codec.word(header::CRC, &mut self.crc);
+        codec.word(header::ARENA_LEN, &mut self.arena_len);
+        codec.shape(header::INPUT_SHAPE, &mut self.input.shape);
+        codec.byte(header::INPUT_ZERO_POINT, &mut self.input.zero_point);
+        codec.byte(header::INPUT_PAD_LEFT, &mut self.input.ring.pad_left);
+        codec.byte(header::INPUT_PAD_RIGHT, &mut self.input.ring.pad_right);
+        codec.half(header::INPUT_RING_ROWS, &mut self.input.ring.rows);
+        codec.word(header::INPUT_RING_OFFSET, &mut self.input.ring.offset);
+        codec.float(header::INPUT_SCALE, &mut self.input_scale);
+        codec.float(header::OUTPUT_SCALE, &mut self.output_scale);
     }
 }
 
@@ -567,28 +591,65 @@ pub fn checksum(file: &[u8]) -> u32 {
     CRC32.checksum(file.get(CRC_START..).unwrap_or(&[]))
 }
 
-fn put_u16<const N: usize>(bytes: &mut [u8; N], offset: usize, value: u16) {
-    bytes[offset..offset + 2].copy_from_slice(&value.to_le_bytes());
+/// Whether all these bytes are zero.
+fn is_reserved(bytes: &[u8], ranges: &[core::ops::Range<usize>]) -> bool {
+    ranges.iter().all(|range| bytes.get(range.clone()).unwrap_or(&[]).iter().all(|&byte| byte == 0))
 }
 
-fn put_u32<const N: usize>(bytes: &mut [u8; N], offset: usize, value: u32) {
-    bytes[offset..offset + 4].copy_from_slice(&value.to_le_bytes());
+/// Reads or writes fields at their offsets, so that each is listed once.
+trait Codec {
+    fn bytes<const N: usize>(&mut self, offset: usize, value: &mut [u8; N]);
+
+    #[inline(always)]
+    fn byte(&mut self, offset: usize, value: &mut u8) {
+        let mut bytes = [*value];
+        self.bytes(offset, &mut bytes);
+        [*value] = bytes;
+    }
+
+    #[inline(always)]
+    fn half(&mut self, offset: usize, value: &mut u16) {
+        let mut bytes = value.to_le_bytes();
+        self.bytes(offset, &mut bytes);
+        *value = u16::from_le_bytes(bytes);
+    }
+
+    #[inline(always)]
+    fn word(&mut self, offset: usize, value: &mut u32) {
+        let mut bytes = value.to_le_bytes();
+        self.bytes(offset, &mut bytes);
+        *value = u32::from_le_bytes(bytes);
+    }
+
+    #[inline(always)]
+    fn float(&mut self, offset: usize, value: &mut f32) {
+        let mut bits = value.to_bits();
+        self.word(offset, &mut bits);
+        *value = f32::from_bits(bits);
+    }
+
+    #[inline(always)]
+    fn shape(&mut self, offset: usize, value: &mut Shape) {
+        self.half(offset, &mut value.height);
+        self.half(offset + 2, &mut value.width);
+        self.half(offset + 4, &mut value.channels);
+    }
 }
 
-fn put_shape<const N: usize>(bytes: &mut [u8; N], offset: usize, shape: Shape) {
-    put_u16(bytes, offset, shape.height);
-    put_u16(bytes, offset + 2, shape.width);
-    put_u16(bytes, offset + 4, shape.channels);
+struct Encoder<'b, const LEN: usize>(&'b mut [u8; LEN]);
+
+impl<const LEN: usize> Codec for Encoder<'_, LEN> {
+    #[inline(always)]
+    fn bytes<const N: usize>(&mut self, offset: usize, value: &mut [u8; N]) {
+        self.0[offset..offset + N].copy_from_slice(value);
+    }
 }
 
-fn get_u16<const N: usize>(bytes: &[u8; N], offset: usize) -> u16 {
-    u16::from_le_bytes([bytes[offset], bytes[offset + 1]])
-}
+struct Decoder<'b, const LEN: usize>(&'b [u8; LEN]);
 
-fn get_u32<const N: usize>(bytes: &[u8; N], offset: usize) -> u32 {
-    u32::from_le_bytes([bytes[offset], bytes[offset + 1], bytes[offset + 2], bytes[offset + 3]])
-}
-
-fn get_shape<const N: usize>(bytes: &[u8; N], offset: usize) -> Shape {
-    Shape { height: get_u16(bytes, offset), width: get_u16(bytes, offset + 2), channels: get_u16(bytes, offset + 4) }
+impl<const LEN: usize> Codec for Decoder<'_, LEN> {
+    #[inline(always)]
+    fn bytes<const N: usize>(&mut self, offset: usize, value: &mut [u8; N]) {
+        value.copy_from_slice(&self.0[offset..offset + N]);
+    }
 }

@@ -14,14 +14,15 @@
 //! # }
 //! ```
 //!
-//! An image enters row by row ([`Network::push_row`]); a layer keeps only the rows that it still
-//! needs. [`format`](mod@format) says what a model file looks like, [`kernels`] what computes a row.
+//! An image enters row by row ([`Network::push_row`]); of what a layer makes, only the rows that are still
+//! needed are kept. [`format`](mod@format) says what a model file looks like, [`kernels`] what computes a row.
 #![no_std]
 #![deny(unsafe_code)]
 
 pub mod arena;
 mod engine;
 pub mod format;
+mod geometry;
 pub mod kernels;
 mod model;
 mod network_error;
@@ -30,6 +31,7 @@ pub mod preprocess;
 pub mod requantize;
 pub mod schedule;
 mod softmax;
+mod steps;
 pub mod winograd;
 
 pub use engine::{Network, Step};

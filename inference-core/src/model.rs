@@ -4,12 +4,16 @@ use core::fmt;
 
 use crate::arena;
 use crate::format::{
-    self, ALIGNMENT, Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, MAGIC, MAX_CLASSES, MAX_DIMENSION,
-    MAX_KERNEL, MAX_LAYERS, MAX_WINDOW_ROWS, NAME_LEN, Op, Pool, Shape, TABLE_LEN, WEIGHTS_SLACK, Window,
+    self, ALIGNMENT, Activation, Algorithm, BYTE_TABLE_LEN, HEADER_LEN, Header, LAYER_LEN, Layer, MAGIC, MAX_DIMENSION,
+    MAX_KERNEL, MAX_LAYERS, MAX_OUTPUTS, MAX_WINDOW_ROWS, Map, NAME_LEN, NO_MAP, Op, Pool, Ring, Shape, TABLE_LEN,
+    WEIGHTS_SLACK, Window,
 };
 use crate::kernels::{self, Parameters};
 use crate::schedule::Layers;
 use crate::winograd;
+
+/// The versions that are read. Version 1 was never released; from 2 on a version stays in this table.
+const READERS: [u16; 1] = [2];
 
 /// A parsed model: a checked view into the bytes of its file.
 #[derive(Clone, Copy, Debug)]
@@ -40,12 +44,13 @@ pub enum ParseError {
     Checksum,
     /// The header has a count or a size beyond the limits of [`format`](mod@crate::format).
     Header,
-    /// A layer has an operator, algorithm or activation that this version does not know.
+    /// A layer has an operator, algorithm or activation that this version does not know, or something where this version
+    /// has nothing.
     UnknownCode {
         /// The layer, counted from 0.
         layer: u16,
     },
-    /// A layer's shapes, window or pooling do not fit each other, their limits, or the layer before.
+    /// A layer's shapes, window or pooling do not fit each other, their limits, or the maps that it reads.
     Shape {
         /// The layer, counted from 0.
         layer: u16,
@@ -60,7 +65,8 @@ pub enum ParseError {
         /// The layer, counted from 0.
         layer: u16,
     },
-    /// A layer's ring or scratch memory is too small, outside the arena, or overwritten too early.
+    /// A layer's output ring or scratch memory is too small, outside the arena, or overwritten too early; of what enters, it is
+    /// said of the first layer.
     Arena {
         /// The layer, counted from 0.
         layer: u16,
@@ -99,7 +105,7 @@ impl<'m> Model<'m> {
         let first = bytes.first_chunk::<HEADER_LEN>().filter(|_| bytes.starts_with(&MAGIC));
         let first = first.ok_or(ParseError::NotAModel)?;
         let header = Header::decode(first);
-        if header.version != format::VERSION {
+        if !READERS.contains(&header.version) {
             return Err(ParseError::Version { found: header.version });
         }
         if usize::try_from(header.file_len) != Ok(bytes.len()) {
@@ -109,11 +115,11 @@ impl<'m> Model<'m> {
             return Err(ParseError::Checksum);
         }
         let layers = usize::from(header.layer_count);
-        let classes = usize::from(header.classes);
-        if !(1..=MAX_LAYERS).contains(&layers) || !(1..=MAX_CLASSES).contains(&classes) {
-            return Err(ParseError::Header);
-        }
-        if bytes.len() < HEADER_LEN + layers * LAYER_LEN || !is_valid(header.input) {
+        let fits = (1..=MAX_LAYERS).contains(&layers)
+            && bytes.len() >= HEADER_LEN + layers * LAYER_LEN
+            && Header::is_reserved(first)
+            && is_valid(header.input.shape);
+        if !fits {
             return Err(ParseError::Header);
         }
         let model = Self { bytes, header: first };
@@ -125,14 +131,15 @@ impl<'m> Model<'m> {
     /// Checks each layer for itself. Not inline: its stack is not needed while the plan is checked.
     #[inline(never)]
     fn check_layers(&self) -> Result<(), ParseError> {
-        let mut input = self.input();
+        self.check_ring(0).ok_or(ParseError::Arena { layer: 0 })?;
         for index in 0..self.header().layer_count {
+            self.check_inputs(index).ok_or(ParseError::Shape { layer: index })?;
             let Some(layer) = &self.record(index) else { return Err(ParseError::UnknownCode { layer: index }) };
-            self.check_shape(layer, index, input).ok_or(ParseError::Shape { layer: index })?;
+            self.check_shape(layer, index).ok_or(ParseError::Shape { layer: index })?;
             self.check_sections(layer).ok_or(ParseError::Section { layer: index })?;
             self.check_requantization(layer).ok_or(ParseError::Requantization { layer: index })?;
-            self.check_arena(layer).ok_or(ParseError::Arena { layer: index })?;
-            input = layer.output;
+            self.check_scratch(layer).ok_or(ParseError::Arena { layer: index })?;
+            self.check_ring(usize::from(index) + 1).ok_or(ParseError::Arena { layer: index })?;
         }
         Ok(())
     }
@@ -155,24 +162,39 @@ impl<'m> Model<'m> {
         self.header().arena_len as usize
     }
 
-    /// The image that enters.
+    /// The shape of what enters.
     pub fn input(&self) -> Shape {
-        self.header().input
+        self.header().input.shape
     }
 
     /// Bytes of one input row: `width * channels`.
     pub fn input_row_len(&self) -> usize {
-        usize::from(self.header().input.width) * usize::from(self.header().input.channels)
+        self.input().row_len()
     }
 
-    /// Number of logits.
-    pub fn classes(&self) -> usize {
-        usize::from(self.header().classes)
+    /// The real value of one step of what enters; for who makes the bytes.
+    pub fn input_scale(&self) -> f32 {
+        self.header().input_scale
     }
 
-    /// The real value of one step of a logit; for display.
-    pub fn logit_scale(&self) -> f32 {
-        self.header().logit_scale
+    /// The byte that stands for a real zero in what enters.
+    pub fn input_zero_point(&self) -> u8 {
+        self.header().input.zero_point
+    }
+
+    /// The shape of what leaves.
+    pub fn output(&self) -> Shape {
+        self.map_at(self.layer_count()).shape
+    }
+
+    /// Number of values that leave.
+    pub fn outputs(&self) -> usize {
+        self.output().len()
+    }
+
+    /// The real value of one step of what leaves; for display.
+    pub fn output_scale(&self) -> f32 {
+        self.header().output_scale
     }
 
     /// Number of layers.
@@ -193,18 +215,21 @@ impl<'m> Model<'m> {
         (0..self.header().layer_count).filter_map(|index| self.record(index))
     }
 
+    /// The kernels that its layers need, a bit each: see [`Only`](crate::kernels::Only).
+    pub fn uses(&self) -> u32 {
+        kernels::uses(self.layers())
+    }
+
     /// The numbers that a layer's kernel reads.
     pub fn parameters(&self, layer: &Layer) -> Parameters<'m> {
-        let channels = usize::from(layer.output.channels);
-        let requantized = if layer.activation == Activation::Logits { 0 } else { channels };
-        let table = if layer.activation == Activation::Table { TABLE_LEN } else { 0 };
+        let scales = layer.scales();
         let weights_len = layer.weights_len as usize + WEIGHTS_SLACK;
         Parameters {
             weights: self.section(layer.weights_offset, weights_len).unwrap_or(&[]),
-            bias: self.section(layer.bias_offset, channels * size_of::<i32>()).unwrap_or(&[]),
-            multipliers: self.section(layer.multiplier_offset, requantized * size_of::<i32>()).unwrap_or(&[]),
-            shifts: self.section(layer.shift_offset, requantized).unwrap_or(&[]),
-            table: self.section(layer.table_offset, table).unwrap_or(&[]),
+            bias: self.section(layer.bias_offset, scales * size_of::<i32>()).unwrap_or(&[]),
+            multipliers: self.section(layer.multiplier_offset, scales * size_of::<i32>()).unwrap_or(&[]),
+            shifts: self.section(layer.shift_offset, scales).unwrap_or(&[]),
+            table: self.section(layer.table_offset, table_len(layer)).unwrap_or(&[]),
         }
     }
 
@@ -213,9 +238,25 @@ impl<'m> Model<'m> {
         Header::decode(self.header)
     }
 
+    /// The bytes of a layer's record.
+    fn record_bytes(&self, index: usize) -> Option<&'m [u8; LAYER_LEN]> {
+        self.bytes.get(HEADER_LEN + index * LAYER_LEN..)?.first_chunk()
+    }
+
     fn record(&self, index: u16) -> Option<Layer> {
-        let start = HEADER_LEN + usize::from(index) * LAYER_LEN;
-        Layer::decode(self.bytes.get(start..)?.first_chunk()?)
+        let bytes = self.record_bytes(usize::from(index))?;
+        let [first, _] = Layer::decode_inputs(bytes);
+        let input = self.map_at(usize::from(first));
+        Layer::decode(bytes, input.shape, input.zero_point)
+    }
+
+    /// A map; an empty one where there is none, which parsing excludes.
+    #[inline(never)]
+    pub(crate) fn map_at(&self, index: usize) -> Map {
+        match index.checked_sub(1) {
+            None => self.header().input,
+            Some(layer) => self.record_bytes(layer).map_or_else(Map::default, Layer::decode_map),
+        }
     }
 
     fn section(&self, offset: u32, len: usize) -> Option<&'m [u8]> {
@@ -223,13 +264,26 @@ impl<'m> Model<'m> {
         self.bytes.get(start..start.checked_add(len)?)
     }
 
-    fn check_shape(&self, layer: &Layer, index: u16, input: Shape) -> Option<()> {
+    /// Whether a layer reads maps that are made before it and that its operator has, and some layer behind it reads what it
+    /// makes.
+    #[inline(never)]
+    fn check_inputs(&self, index: u16) -> Option<()> {
+        let inputs = |index: u16| self.record_bytes(usize::from(index)).map(Layer::decode_inputs);
+        let [first, second] = inputs(index)?;
+        let made_before = |map: u8| u16::from(map) <= index;
+        let count = self.header().layer_count;
+        let mut behind = (index + 1..count).filter_map(inputs);
+        let is_read = index + 1 == count || behind.any(|maps| maps.iter().any(|&map| u16::from(map) == index + 1));
+        (made_before(first) && (second == NO_MAP || made_before(second)) && first != second && is_read).then_some(())
+    }
+
+    fn check_shape(&self, layer: &Layer, index: u16) -> Option<()> {
         let last = index + 1 == self.header().layer_count;
         let (window, pool) = (&layer.window, &layer.pool);
         let kernels = [window.kernel_height, window.kernel_width, window.stride_height, window.stride_width];
-        // What enters was checked as the image, or as what leaves the layer before.
-        let fits = layer.input == input
-            && is_valid(layer.output)
+        let [.., second] = layer.inputs;
+        // What enters was checked as the map that it is.
+        let fits = is_valid(layer.output)
             && kernels.iter().all(|size| (1..=MAX_KERNEL).contains(size))
             && window.pad_top < window.kernel_height
             && window.pad_bottom < window.kernel_height
@@ -242,28 +296,59 @@ impl<'m> Model<'m> {
             && layer.window_rows() <= MAX_WINDOW_ROWS
             && layer.expected_output() == layer.output
             && (layer.algorithm == Algorithm::Direct || winograd::is_eligible(layer))
-            && (!layer.accumulates() || (*window == Window::UNIT && *pool == Pool::NONE))
-            && last == (layer.activation == Activation::Logits)
-            && (!last || (layer.op == Op::Dense && layer.output.channels == self.header().classes));
+            && (second == NO_MAP) != layer.joins()
+            && self.check_operator(layer)
+            && (last || layer.activation != Activation::Logits)
+            && (!last || layer.output.len() <= MAX_OUTPUTS);
         fits.then_some(())
+    }
+
+    /// What the operators ask for, each for itself, and that a field is used by who has it only.
+    fn check_operator(&self, layer: &Layer) -> bool {
+        let unwindowed = layer.window == Window::UNIT && layer.pool == Pool::NONE;
+        let second = self.map_at(usize::from(layer.inputs[1]));
+        let (input, output) = (layer.input, layer.output);
+        let divides = |whole: u16, part: u16| part > 0 && whole.is_multiple_of(part);
+        let is_logits = layer.activation == Activation::Logits;
+        let fits = match layer.op {
+            Op::Conv => !is_logits,
+            Op::DepthwiseConv => !is_logits && divides(output.channels, input.channels),
+            Op::GroupedConv => {
+                !is_logits && divides(output.channels, layer.groups) && divides(input.channels, layer.groups)
+            }
+            Op::Dense => unwindowed,
+            Op::GlobalAveragePool => unwindowed && !is_logits,
+            Op::Add => unwindowed && !is_logits && second.shape == input,
+            Op::Concat => {
+                let joined = u32::from(input.channels) + u32::from(second.shape.channels);
+                let same_size = (second.shape.height, second.shape.width) == (input.height, input.width);
+                unwindowed && !is_logits && same_size && u32::from(output.channels) == joined
+            }
+            Op::MaxPool => {
+                let keeps = layer.activation == Activation::Clamp && layer.output_zero_point == layer.input_zero_point;
+                layer.pool == Pool::NONE && keeps
+            }
+            Op::AveragePool => layer.pool == Pool::NONE && !is_logits,
+        };
+        fits && (layer.groups == 1 || layer.op == Op::GroupedConv) && (layer.factors == [0; 2] || layer.op == Op::Add)
     }
 
     fn check_sections(&self, layer: &Layer) -> Option<()> {
         let section = |offset, len| self.check_section(offset, len);
-        let channels = usize::from(layer.output.channels);
+        let scales = layer.scales();
         if u64::from(layer.weights_len) != layer.stored_weights_len() {
             return None;
         }
         if layer.weights_len > 0 {
             section(layer.weights_offset, layer.weights_len as usize + WEIGHTS_SLACK)?;
         }
-        section(layer.bias_offset, channels * size_of::<i32>())?;
-        if layer.activation != Activation::Logits {
-            section(layer.multiplier_offset, channels * size_of::<i32>())?;
-            section(layer.shift_offset, channels)?;
+        if scales > 0 {
+            section(layer.bias_offset, scales * size_of::<i32>())?;
+            section(layer.multiplier_offset, scales * size_of::<i32>())?;
+            section(layer.shift_offset, scales)?;
         }
-        if layer.activation == Activation::Table {
-            section(layer.table_offset, TABLE_LEN)?;
+        if table_len(layer) > 0 {
+            section(layer.table_offset, table_len(layer))?;
         }
         Some(())
     }
@@ -285,8 +370,8 @@ impl<'m> Model<'m> {
         fits.then_some(())
     }
 
-    /// Whether the layer has all the memory that it needs, inside the arena.
-    fn check_arena(&self, layer: &Layer) -> Option<()> {
+    /// Whether the layer has all the scratch memory that it needs, inside the arena.
+    fn check_scratch(&self, layer: &Layer) -> Option<()> {
         let accumulators = layer.min_scratch_len();
         let scratch_len = layer.scratch_len as usize;
         // Only direct kernels can do without their workspace.
@@ -295,14 +380,43 @@ impl<'m> Model<'m> {
             Algorithm::Direct => true,
             Algorithm::Winograd => scratch_len >= kernels::winograd_workspace_len(layer),
         };
-        let inside = |offset: u32, len: usize| offset as u64 + len as u64 <= self.arena_len() as u64;
+        let [left, right] = layer.row_padding();
+        let is_padded = layer.input_maps().all(|map| {
+            let Ring { pad_left, pad_right, .. } = self.map_at(map).ring;
+            pad_left >= left && pad_right >= right
+        });
         let fits = workable
-            && (1..=layer.input.height).contains(&layer.ring_rows)
+            && is_padded
             && layer.start_rows <= layer.input.height
             && (layer.scratch_offset as usize).is_multiple_of(align_of::<u32>())
-            && inside(layer.ring_offset, layer.ring_len())
-            && inside(layer.scratch_offset, scratch_len);
+            && self.is_inside(layer.scratch_offset, scratch_len);
         fits.then_some(())
+    }
+
+    /// Whether the rows of a map have memory inside the arena. The last one is the result: it is whole, without padding.
+    /// Logits have no rows.
+    #[inline(never)]
+    fn check_ring(&self, index: usize) -> Option<()> {
+        let map = self.map_at(index);
+        let Ring { offset, rows, pad_left, pad_right } = map.ring;
+        let fits = if index < self.layer_count() {
+            (1..=map.shape.height).contains(&rows) && pad_left < MAX_KERNEL && pad_right < MAX_KERNEL
+        } else if self.is_logits() {
+            rows == 0 && pad_left == 0 && pad_right == 0
+        } else {
+            rows == map.shape.height && pad_left == 0 && pad_right == 0
+        };
+        (fits && self.is_inside(offset, map.ring_len() * usize::from(rows > 0))).then_some(())
+    }
+
+    /// Whether the result is the accumulators of the last layer; bytes otherwise.
+    pub(crate) fn is_logits(&self) -> bool {
+        let last = self.header().layer_count.wrapping_sub(1);
+        self.record(last).is_some_and(|layer| layer.activation == Activation::Logits)
+    }
+
+    fn is_inside(&self, offset: u32, len: usize) -> bool {
+        offset as u64 + len as u64 <= self.arena_len() as u64
     }
 }
 
@@ -313,6 +427,19 @@ impl Layers for Model<'_> {
 
     fn get(&self, index: usize) -> Option<Layer> {
         self.layer(index)
+    }
+
+    fn map(&self, index: usize) -> Option<Map> {
+        (index <= self.layer_count()).then(|| self.map_at(index))
+    }
+}
+
+/// Entries of the layer's activation table.
+fn table_len(layer: &Layer) -> usize {
+    match layer.activation {
+        Activation::Table => TABLE_LEN,
+        Activation::ByteTable => BYTE_TABLE_LEN,
+        Activation::Clamp | Activation::Logits => 0,
     }
 }
 

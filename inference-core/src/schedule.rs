@@ -1,4 +1,4 @@
-//! The order of the work: the rows of an image arrive one by one, and whenever a layer can work, the
+//! The order of the work: the rows of what enters arrive one by one, and whenever a layer can work, the
 //! deepest one that can goes first.
 //!
 //! The order depends on the layers' shapes alone, so it can be gone through without an image: parsing
@@ -6,17 +6,21 @@
 
 use core::ops::Range;
 
-use crate::format::{Activation, Layer, MAX_LAYERS};
+use crate::format::{Activation, Layer, MAX_INPUTS, MAX_LAYERS, MAX_MAPS, Map, NO_MAP};
 
 /// More rows than any map has.
 const NEVER: u16 = u16::MAX;
 
-/// The layers of a model, or of one in the making.
+/// The layers and maps of a model, or of one in the making.
+///
+/// Map 0 enters, map `k + 1` is made by layer `k`, which reads maps of smaller numbers only.
 pub trait Layers {
     /// Number of layers, at most [`MAX_LAYERS`].
     fn count(&self) -> usize;
     /// A layer, counted from 0.
     fn get(&self, index: usize) -> Option<Layer>;
+    /// A map, counted from 0.
+    fn map(&self, index: usize) -> Option<Map>;
 
     /// What `look` sees in a layer. Not inline: the layer is on the stack only meanwhile.
     #[inline(never)]
@@ -25,38 +29,30 @@ pub trait Layers {
     }
 }
 
-impl Layers for [Layer] {
-    fn count(&self) -> usize {
-        self.len()
-    }
-
-    fn get(&self, index: usize) -> Option<Layer> {
-        <[Layer]>::get(self, index).copied()
-    }
-}
-
-/// How far every layer has come with the current image.
+/// How far every map and every layer has come.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
+    /// Rows of each map that are there.
+    produced: [u16; MAX_MAPS],
     progress: [Progress; MAX_LAYERS],
 }
 
 /// How far a layer has come.
 #[derive(Clone, Copy, Debug)]
 struct Progress {
-    /// Input rows that have arrived.
-    received: u16,
-    /// Input rows that must have arrived before the layer can work again: for a layer that accumulates, one more
+    /// The maps that it reads; one of them twice where it reads one.
+    inputs: [u8; MAX_INPUTS],
+    /// Rows of each of them that must be there before the layer can work again: for a layer that accumulates, one more
     /// than it has added; [`NEVER`] when all its rows are made.
     needed: u16,
 }
 
-/// What happens in a step: rows arrive at a layer, because the one before it worked or the image has a new row.
+/// What happens in a step: a map gets rows, because the layer that makes it worked or what enters has a new row.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn {
-    /// The layer that works; `None` for a row of the image.
+    /// The layer that works; `None` for a row that enters.
     pub worker: Option<usize>,
-    /// The layer at which rows arrive.
+    /// The map that gets rows.
     pub target: usize,
     /// How many; none while a layer only adds to its accumulators.
     pub rows: u16,
@@ -65,28 +61,39 @@ pub struct Turn {
 impl Schedule {
     /// The state before an image.
     pub fn new(layers: &(impl Layers + ?Sized)) -> Self {
-        let mut schedule = Self { progress: [Progress { received: 0, needed: NEVER }; MAX_LAYERS] };
+        let progress = Progress { inputs: [0; MAX_INPUTS], needed: NEVER };
+        let mut schedule = Self { produced: [0; MAX_MAPS], progress: [progress; MAX_LAYERS] };
         schedule.restart(layers);
         schedule
     }
 
     /// Goes back to the state before an image.
     pub fn restart(&mut self, layers: &(impl Layers + ?Sized)) {
+        self.produced.fill(0);
         for (index, progress) in self.progress.iter_mut().enumerate().take(layers.count()) {
-            let needed = layers.with(index, first_need).unwrap_or(NEVER);
-            *progress = Progress { received: 0, needed };
+            let start = |layer: &Layer| {
+                let [first, second] = layer.inputs;
+                let inputs = [first, if second == NO_MAP { first } else { second }];
+                Progress { inputs, needed: first_need(layer) }
+            };
+            if let Some(start) = layers.with(index, start) {
+                *progress = start;
+            }
         }
     }
 
     /// The deepest of the first `count` layers that can work.
     pub fn ready(&self, count: usize) -> Option<usize> {
         let layers = self.progress.get(..count).unwrap_or(&[]);
-        layers.iter().rposition(|layer| layer.received >= layer.needed)
+        layers.iter().rposition(|layer| {
+            let is_there = |&map: &u8| self.produced(usize::from(map)) >= layer.needed;
+            layer.inputs.iter().all(is_there)
+        })
     }
 
-    /// Input rows of a layer that have arrived.
-    pub fn received(&self, index: usize) -> u16 {
-        self.progress.get(index).map_or(0, |progress| progress.received)
+    /// Rows of a map that are there, or were.
+    pub fn produced(&self, map: usize) -> u16 {
+        self.produced.get(map).copied().unwrap_or(0)
     }
 
     /// Input rows that a layer has added to its accumulators.
@@ -94,10 +101,10 @@ impl Schedule {
         self.progress.get(index).map_or(0, |progress| progress.needed.saturating_sub(1))
     }
 
-    /// Counts rows that have arrived at a layer.
-    pub fn arrive(&mut self, index: usize, rows: u16) {
-        if let Some(progress) = self.progress.get_mut(index) {
-            progress.received += rows;
+    /// Counts new rows of a map.
+    pub fn arrive(&mut self, map: usize, rows: u16) {
+        if let Some(produced) = self.produced.get_mut(map) {
+            *produced += rows;
         }
     }
 
@@ -105,7 +112,7 @@ impl Schedule {
     #[inline(never)]
     pub fn advance(&mut self, index: usize, layer: &Layer, rows: u16) {
         self.arrive(index + 1, rows);
-        let done = self.received(index + 1);
+        let done = self.produced(index + 1);
         if let Some(progress) = self.progress.get_mut(index) {
             progress.needed = if layer.accumulates() {
                 progress.needed + 1
@@ -124,21 +131,38 @@ impl Schedule {
             let last = self.added(index) + 1 == layer.input.height;
             return u16::from(last && layer.activation != Activation::Logits);
         }
-        RowWindow::of(layer, self.received(index + 1)).output_rows
+        RowWindow::of(layer, self.produced(index + 1)).output_rows
     }
 
-    /// Input rows of a layer that have arrived and will still be read.
-    pub fn live_rows(&self, index: usize, layer: &Layer) -> Range<u16> {
-        let received = self.received(index);
-        let done = self.received(index + 1);
-        let first = if layer.accumulates() {
+    /// Rows of a map that are there and will still be read: those that its slowest reader needs, and of the last map, which
+    /// is the result, all.
+    #[inline(never)]
+    pub fn live_rows(&self, layers: &(impl Layers + ?Sized), map: usize) -> Range<u16> {
+        let produced = self.produced(map);
+        if map == layers.count() {
+            return 0..produced;
+        }
+        let mut first = produced;
+        // A layer reads maps that were made before it.
+        for (index, progress) in self.progress.iter().enumerate().take(layers.count()).skip(map) {
+            if progress.inputs.iter().any(|&input| usize::from(input) == map) {
+                let needed = layers.with(index, |layer| self.first_needed(index, layer));
+                first = first.min(needed.unwrap_or(0));
+            }
+        }
+        first..produced
+    }
+
+    /// The first input row that a layer will still read; [`NEVER`] when there is none.
+    fn first_needed(&self, index: usize, layer: &Layer) -> u16 {
+        let done = self.produced(index + 1);
+        if layer.accumulates() {
             self.added(index)
         } else if done < layer.output.height {
             RowWindow::of(layer, done).first.max(0) as u16
         } else {
-            received
-        };
-        first.min(received)..received
+            NEVER
+        }
     }
 
     /// Whether a layer's accumulators hold sums that will still be read; the last layer's are the result.
@@ -154,7 +178,7 @@ pub fn simulate<E>(
     mut visit: impl FnMut(&Schedule, Turn) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut schedule = Schedule::new(layers);
-    let height = layers.with(0, |layer| layer.input.height).unwrap_or(0);
+    let height = layers.map(0).map_or(0, |map| map.shape.height);
     loop {
         match schedule.ready(layers.count()) {
             Some(index) => {
@@ -163,7 +187,7 @@ pub fn simulate<E>(
                 visit(&schedule, Turn { worker: Some(index), target: index + 1, rows })?;
                 layers.with(index, |layer| schedule.advance(index, layer, rows));
             }
-            None if schedule.received(0) < height => {
+            None if schedule.produced(0) < height => {
                 visit(&schedule, Turn { worker: None, target: 0, rows: 1 })?;
                 schedule.arrive(0, 1);
             }

@@ -73,8 +73,14 @@ mod arch {
     mod transform;
     pub mod words;
 }
+mod add;
 pub mod blocks;
+mod concat;
+mod dense_vector;
+mod depthwise;
+mod grouped;
 mod only;
+mod pools;
 pub mod portable;
 mod portable_winograd;
 mod winograd;
@@ -82,7 +88,7 @@ mod winograd;
 pub use only::{Only, uses};
 pub use winograd::workspace_len as winograd_workspace_len;
 
-use crate::format::{Activation, Algorithm, Layer, Op, TABLE_LEN, TABLE_ZERO};
+use crate::format::{Activation, Algorithm, BYTE_TABLE_LEN, Layer, Op, TABLE_LEN, TABLE_ZERO};
 use crate::requantize;
 
 /// The family that the engine runs on this target.
@@ -106,7 +112,14 @@ pub fn workspace_len(layer: &Layer) -> usize {
             let row = blocks::SingleChannel::of(layer).map_or(0, |row| row.workspace_len());
             blocks::Blocking::of(layer).workspace_len().max(row)
         }
-        _ => 0,
+        Op::GroupedConv
+        | Op::DepthwiseConv
+        | Op::Dense
+        | Op::GlobalAveragePool
+        | Op::Add
+        | Op::MaxPool
+        | Op::AveragePool
+        | Op::Concat => 0,
     }
 }
 
@@ -116,11 +129,11 @@ pub fn is_enough(workspace: usize, layer: &Layer) -> bool {
 }
 
 /// A family of kernels. A kernel computes one row; it never sees a whole map.
-pub trait Kernels {
+pub trait Kernels: Sized {
     /// Name for reports.
     const NAME: &'static str;
     /// What the family has, as [`uses`] counts it.
-    const USES: u16 = only::ALL;
+    const USES: u32 = only::ALL;
 
     /// One output row of a convolution, its activation and its pooling.
     ///
@@ -129,7 +142,7 @@ pub trait Kernels {
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]);
 
     /// The same, with no more special kernels than `USES` counts, as [`uses`] does.
-    fn conv_row_with<const USES: u16>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
+    fn conv_row_with<const USES: u32>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
         Self::conv_row(unit, input, workspace, output);
     }
 
@@ -150,13 +163,46 @@ pub trait Kernels {
     );
 
     /// One output row of a depthwise convolution.
-    fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]);
+    fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+        depthwise::row(unit, input, output);
+    }
+
+    /// One output row of a convolution in groups.
+    fn grouped_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+        grouped::row(unit, input, output);
+    }
+
+    /// One output row of a max pooling that is a layer of its own.
+    fn max_pool_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+        pools::max_row(unit, input, output);
+    }
+
+    /// One output row of an average pooling.
+    fn average_pool_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+        pools::average_row(unit, input, output);
+    }
+
+    /// One output row of a sum of two maps. `rows`: one of each, `width * channels` bytes.
+    fn add_row(unit: &Unit<'_>, rows: [&[u8]; 2], output: &mut [u8]) {
+        add::row(unit, rows, output);
+    }
+
+    /// One output row of two maps side by side. `rows`: one of each, `width` times its channels.
+    fn concat_row(unit: &Unit<'_>, rows: [&[u8]; 2], output: &mut [u8]) {
+        concat::row(unit, rows, output);
+    }
 
     /// Adds what input row `index` of a dense layer gives to the accumulators.
     ///
     /// `row`: `input.width * input.channels` bytes. `accumulators`: one little-endian `i32` an
     /// output channel.
     fn dense_row(unit: &Unit<'_>, index: usize, row: &[u8], accumulators: &mut [[u8; 4]]);
+
+    /// All outputs of a dense layer on a single row. `row`: `input.width * input.channels` bytes; `output`:
+    /// `output.channels` bytes.
+    fn dense_vector_row(unit: &Unit<'_>, row: &[u8], output: &mut [u8]) {
+        dense_vector::row::<Self>(unit, row, output);
+    }
 
     /// Adds the pixels of a row to the accumulators of their channels.
     fn average_row(unit: &Unit<'_>, row: &[u8], accumulators: &mut [[u8; 4]]);
@@ -168,13 +214,13 @@ pub struct Parameters<'m> {
     /// `i8` weights, in the order that operator and algorithm say, then
     /// [`WEIGHTS_SLACK`](crate::format::WEIGHTS_SLACK) bytes of whatever follows them.
     pub weights: &'m [u8],
-    /// Little-endian `i32`, one an output channel.
+    /// Little-endian `i32`, one a [scale](Layer::scales).
     pub bias: &'m [u8],
-    /// Little-endian `i32`, one an output channel; none for logits.
+    /// Little-endian `i32`, one a [scale](Layer::scales).
     pub multipliers: &'m [u8],
-    /// One an output channel; none for logits.
+    /// One a [scale](Layer::scales).
     pub shifts: &'m [u8],
-    /// [`TABLE_LEN`] entries where the activation is a table.
+    /// [`TABLE_LEN`] or [`BYTE_TABLE_LEN`] entries where the activation is a table.
     pub table: &'m [u8],
 }
 
@@ -231,16 +277,23 @@ impl Scale {
     #[inline(never)]
     pub fn activate(&self, unit: &Unit<'_>, acc: i32) -> u8 {
         let scaled = requantize::scale(acc, self.multiplier, self.shift);
-        match unit.layer.activation {
-            Activation::Table => {
-                let index = (scaled + TABLE_ZERO).max(0).min(TABLE_LEN as i32 - 1) as usize;
-                unit.parameters.table.get(index).copied().unwrap_or(0)
-            }
-            _ => {
-                let Layer { output_zero_point, low, high, .. } = *unit.layer;
-                requantize::clamp(scaled, output_zero_point, low, high)
-            }
+        let Layer { activation, output_zero_point, low, high, table_zero, .. } = *unit.layer;
+        let entry = |zero: i32, len: usize| {
+            let index = (scaled + zero).max(0).min(len as i32 - 1) as usize;
+            unit.parameters.table.get(index).copied().unwrap_or(0)
+        };
+        match activation {
+            Activation::Table => entry(TABLE_ZERO, TABLE_LEN),
+            Activation::ByteTable => entry(table_zero.into(), BYTE_TABLE_LEN),
+            // Logits leave no bytes.
+            Activation::Clamp | Activation::Logits => requantize::clamp(scaled, output_zero_point, low, high),
         }
+    }
+
+    /// The logit that an accumulator of the channel gives.
+    #[inline]
+    pub fn logit(&self, acc: i32) -> i32 {
+        requantize::scale(acc, self.multiplier, self.shift)
     }
 }
 
@@ -251,8 +304,8 @@ fn i32_at(section: &[u8], index: usize) -> i32 {
 
 /// The input rows that one step needs, top first, in the ring where they are.
 ///
-/// A row has its left and right padding: `(pad_left + width + pad_right) * channels` bytes. A row
-/// above or below the map is empty and reads as the input's zero point.
+/// A row has the padding that the layer reads, [`Layer::padded_row_len`] bytes; the ring may have more of it, for others. A
+/// row above or below the map is empty and reads as the input's zero point.
 #[derive(Clone, Copy, Debug)]
 pub struct InputRows<'a> {
     /// The rows up to the end of the ring, then those from its start on.

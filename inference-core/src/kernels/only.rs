@@ -5,55 +5,67 @@
 use super::blocks::SingleChannel;
 use super::{InputRows, Kernels, Selected, Unit, is_enough};
 use crate::format::{Algorithm, Layer, Op};
-use crate::model::Model;
 use crate::winograd::points;
 
-const CONV: u16 = 1 << 0;
-const CONV_WITHOUT_WORKSPACE: u16 = 1 << 1;
-const DEPTHWISE: u16 = 1 << 2;
-const DENSE: u16 = 1 << 3;
-const AVERAGE: u16 = 1 << 4;
-/// The bit of the Winograd algorithm with four points in one dimension; with seven it is the third one after it.
-const WINOGRAD: u16 = 1 << 5;
+const CONV: u32 = 1 << 0;
+const CONV_WITHOUT_WORKSPACE: u32 = 1 << 1;
+const DEPTHWISE: u32 = 1 << 2;
+const DENSE: u32 = 1 << 3;
+const AVERAGE: u32 = 1 << 4;
+/// The bit of the Winograd algorithm with four points in one dimension; with seven and ten it is the third and the sixth
+/// after it.
+const WINOGRAD: u32 = 1 << 5;
 /// The bit of one input channel's rows with a kernel of 3; with 5 and 7 it is the next and the one after it.
-const SINGLE_CHANNEL: u16 = 1 << 12;
+const SINGLE_CHANNEL: u32 = 1 << 12;
+const DENSE_VECTOR: u32 = 1 << 15;
+const ADD: u32 = 1 << 16;
+const MAX_POOL: u32 = 1 << 17;
+const AVERAGE_POOL: u32 = 1 << 18;
+const CONCAT: u32 = 1 << 19;
+const GROUPED: u32 = 1 << 20;
 
 /// All that there is.
-pub const ALL: u16 = u16::MAX;
+pub const ALL: u32 = u32::MAX;
 
-/// What the layers of a model need, a bit each; the bits are no part of any format.
+/// What these layers need, a bit each; the bits are no part of any format.
 #[inline(never)]
-pub fn uses(model: &Model<'_>) -> u16 {
-    model.layers().fold(0, |uses, layer| uses | uses_of(&layer))
+pub fn uses(layers: impl Iterator<Item = Layer>) -> u32 {
+    layers.fold(0, |uses, layer| uses | uses_of(&layer))
 }
 
-fn uses_of(layer: &Layer) -> u16 {
+fn uses_of(layer: &Layer) -> u32 {
     match (layer.op, layer.algorithm) {
         (_, Algorithm::Winograd) => winograd(points(layer.window.kernel_height)),
-        (Op::Conv, _) if !is_enough(layer.scratch_len as usize, layer) => CONV_WITHOUT_WORKSPACE,
-        (Op::Conv, _) => CONV | SingleChannel::of(layer).map_or(0, |row| single_channel(row.kernel)),
-        (Op::DepthwiseConv, _) => DEPTHWISE,
-        (Op::Dense, _) => DENSE,
-        (Op::GlobalAveragePool, _) => AVERAGE,
+        (Op::Conv, Algorithm::Direct) if !is_enough(layer.scratch_len as usize, layer) => CONV_WITHOUT_WORKSPACE,
+        (Op::Conv, Algorithm::Direct) => CONV | SingleChannel::of(layer).map_or(0, |row| single_channel(row.kernel)),
+        (Op::DepthwiseConv, Algorithm::Direct) => DEPTHWISE,
+        (Op::GroupedConv, Algorithm::Direct) => GROUPED,
+        (Op::Dense, Algorithm::Direct) if layer.accumulates() => DENSE,
+        (Op::Dense, Algorithm::Direct) => DENSE | DENSE_VECTOR,
+        (Op::GlobalAveragePool, Algorithm::Direct) => AVERAGE,
+        (Op::Add, Algorithm::Direct) => ADD,
+        (Op::MaxPool, Algorithm::Direct) => MAX_POOL,
+        (Op::AveragePool, Algorithm::Direct) => AVERAGE_POOL,
+        (Op::Concat, Algorithm::Direct) => CONCAT,
     }
 }
 
-const fn winograd(points: usize) -> u16 {
+const fn winograd(points: usize) -> u32 {
     WINOGRAD << (points - 4)
 }
 
 /// The bit of [`SingleChannel`] rows with a kernel of this size.
-pub const fn single_channel(kernel: usize) -> u16 {
+pub const fn single_channel(kernel: usize) -> u32 {
     SINGLE_CHANNEL << ((kernel - 3) / 2)
 }
 
 /// The selected family, but only what [`uses`] has said: the rest does nothing.
 #[derive(Debug)]
-pub struct Only<const USES: u16>;
+pub struct Only<const USES: u32>;
 
-impl<const USES: u16> Kernels for Only<USES> {
+impl<const USES: u32> Kernels for Only<USES> {
     const NAME: &'static str = Selected::NAME;
-    const USES: u16 = USES;
+    const USES: u32 = USES;
 
     fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
         if USES & CONV != 0 {
@@ -84,9 +96,45 @@ impl<const USES: u16> Kernels for Only<USES> {
         }
     }
 
+    fn grouped_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+        if USES & GROUPED != 0 {
+            Selected::grouped_row(unit, input, output);
+        }
+    }
+
+    fn max_pool_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+        if USES & MAX_POOL != 0 {
+            Selected::max_pool_row(unit, input, output);
+        }
+    }
+
+    fn average_pool_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+        if USES & AVERAGE_POOL != 0 {
+            Selected::average_pool_row(unit, input, output);
+        }
+    }
+
+    fn add_row(unit: &Unit<'_>, rows: [&[u8]; 2], output: &mut [u8]) {
+        if USES & ADD != 0 {
+            Selected::add_row(unit, rows, output);
+        }
+    }
+
+    fn concat_row(unit: &Unit<'_>, rows: [&[u8]; 2], output: &mut [u8]) {
+        if USES & CONCAT != 0 {
+            Selected::concat_row(unit, rows, output);
+        }
+    }
+
     fn dense_row(unit: &Unit<'_>, index: usize, row: &[u8], accumulators: &mut [[u8; 4]]) {
         if USES & DENSE != 0 {
             Selected::dense_row(unit, index, row, accumulators);
+        }
+    }
+
+    fn dense_vector_row(unit: &Unit<'_>, row: &[u8], output: &mut [u8]) {
+        if USES & DENSE_VECTOR != 0 {
+            Selected::dense_vector_row(unit, row, output);
         }
     }
 

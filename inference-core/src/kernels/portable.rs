@@ -22,27 +22,6 @@ impl Kernels for Portable {
         winograd::rows::<Self, P>(unit, input, workspace, outputs);
     }
 
-    #[inline(never)]
-    fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
-        let channels = usize::from(unit.layer.input.channels).max(1);
-        let tap_row_len = (usize::from(unit.layer.window.kernel_width) * channels).max(1);
-        // Not beyond the filter: other bytes of the file follow it.
-        let filter = window(unit.parameters.weights, 0, usize::from(unit.layer.window.kernel_height) * tap_row_len);
-        pooled_row(unit, input, output, |channel, top, left| {
-            let mut acc = unit.bias(channel);
-            for (y, taps) in filter.chunks_exact(tap_row_len).enumerate() {
-                let row = window(input.row(top + y), left * channels, tap_row_len);
-                let weights = taps.iter().skip(channel).step_by(channels);
-                let mut pixels = row.iter().skip(channel).step_by(channels);
-                for &weight in weights {
-                    let pixel = pixels.next().copied().unwrap_or(unit.layer.input_zero_point);
-                    acc = acc.wrapping_add(product(pixel, weight));
-                }
-            }
-            acc
-        });
-    }
-
     fn dense_row(unit: &Unit<'_>, index: usize, row: &[u8], accumulators: &mut [[u8; 4]]) {
         let row_weights = row.len() * accumulators.len();
         let weights = window(unit.parameters.weights, index * row_weights, row_weights);
@@ -89,7 +68,7 @@ pub fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
 /// `accumulate(channel, top, left)` is the accumulator of an output channel for the window whose
 /// first input row and column (padding included) are `top` and `left`.
 #[inline]
-fn pooled_row(
+pub(super) fn pooled_row(
     unit: &Unit<'_>,
     input: &InputRows<'_>,
     output: &mut [u8],
@@ -115,7 +94,7 @@ fn pooled_row(
 }
 
 #[inline]
-fn product(pixel: u8, weight: u8) -> i32 {
+pub(super) fn product(pixel: u8, weight: u8) -> i32 {
     i32::from(pixel) * i32::from(weight as i8)
 }
 
@@ -129,7 +108,7 @@ pub(super) fn dot(pixels: &[u8], weights: &[u8]) -> i32 {
 
 /// What taps outside the map add: the zero point times their weights.
 #[inline]
-fn padding(zero_point: u8, weights: &[u8]) -> i32 {
+pub(super) fn padding(zero_point: u8, weights: &[u8]) -> i32 {
     if zero_point == 0 {
         return 0;
     }
@@ -138,6 +117,6 @@ fn padding(zero_point: u8, weights: &[u8]) -> i32 {
 
 /// `len` bytes from `start`; empty where they do not exist, which a parsed model excludes.
 #[inline]
-fn window(bytes: &[u8], start: usize, len: usize) -> &[u8] {
+pub(super) fn window(bytes: &[u8], start: usize, len: usize) -> &[u8] {
     bytes.get(start..start + len).unwrap_or(&[])
 }

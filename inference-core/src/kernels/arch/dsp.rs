@@ -21,7 +21,7 @@ unsafe impl Family for Dsp {
     const POINTS_SECOND: PointsLoop = thumbnet_dsp_points_second;
     const GATHER: GatherLoop = thumbnet_dsp_gather;
 
-    fn special_row<const USES: u16>(
+    fn special_row<const USES: u32>(
         unit: &Unit<'_>,
         input: &InputRows<'_>,
         workspace: &mut [u8],

@@ -72,7 +72,7 @@ global_asm!(
 /// One output row, as [`Kernels::conv_row`](super::super::Kernels::conv_row); `None` where the layer or the
 /// row is not of this kind or the memory is too small: the output may be anything then.
 #[inline(never)]
-pub fn row<const USES: u16>(
+pub fn row<const USES: u32>(
     unit: &Unit<'_>,
     input: &InputRows<'_>,
     workspace: &mut [u8],
@@ -82,6 +82,8 @@ pub fn row<const USES: u16>(
     let shape = SingleChannel::of(layer)?;
     let table = layer.activation == Activation::Table;
     let clamps = !table && (layer.low, layer.high) != (0, 255);
+    // One table of its own size is enough for this kernel.
+    let clamps = clamps || layer.activation == Activation::ByteTable;
     if input.conv_rows() != shape.pool || clamps || !takes_high_words(unit) {
         return None;
     }

@@ -263,7 +263,7 @@ global_asm!(
 /// `columns`: [`SingleChannel::column_words`]; `weights`: those of the channel; `pairs`:
 /// [`SingleChannel::pair_words`]; `sums`: [`SingleChannel::sums`]. With less, nothing is done.
 /// Nor with a kernel that `USES` does not count.
-pub fn sums<const USES: u16>(
+pub fn sums<const USES: u32>(
     shape: &SingleChannel,
     columns: &[u32],
     weights: &[u8],

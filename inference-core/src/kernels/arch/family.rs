@@ -50,7 +50,7 @@ pub unsafe trait Family {
 
     /// One output row of a convolution in a way of the family's own that `USES` counts; `None` where there is none, and
     /// the output may be anything then.
-    fn special_row<const USES: u16>(
+    fn special_row<const USES: u32>(
         _unit: &Unit<'_>,
         _input: &InputRows<'_>,
         _workspace: &mut [u8],
@@ -67,7 +67,7 @@ impl<F: Family> Kernels for F {
         Self::conv_row_with::<{ only::ALL }>(unit, input, workspace, output);
     }
 
-    fn conv_row_with<const USES: u16>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
+    fn conv_row_with<const USES: u32>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
         if F::special_row::<USES>(unit, input, workspace, output).is_none() {
             direct::conv_row::<F>(unit, input, workspace, output);
         }
@@ -80,10 +80,6 @@ impl<F: Family> Kernels for F {
         outputs: [&mut [u8]; 2],
     ) {
         winograd::rows::<F, P>(unit, input, workspace, outputs);
-    }
-
-    fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
-        Portable::depthwise_row(unit, input, output);
     }
 
     fn dense_row(unit: &Unit<'_>, index: usize, row: &[u8], accumulators: &mut [[u8; 4]]) {

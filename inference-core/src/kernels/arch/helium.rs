@@ -112,10 +112,6 @@ impl Kernels for Helium {
         Dsp::winograd_rows::<P>(unit, input, workspace, outputs);
     }
 
-    fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
-        Portable::depthwise_row(unit, input, output);
-    }
-
     fn dense_row(unit: &Unit<'_>, index: usize, row: &[u8], accumulators: &mut [[u8; 4]]) {
         let row_weights = row.len() * accumulators.len();
         dense(row, unit.parameters.weights.get(index * row_weights..).unwrap_or(&[]), accumulators);

@@ -10,7 +10,7 @@ use super::super::Unit;
 use super::super::blocks::PIXELS;
 use super::helium_block::Accumulators;
 use super::requantize::takes_high_words;
-use crate::format::{Activation, TABLE_LEN, TABLE_ZERO};
+use crate::format::{Activation, BYTE_TABLE_LEN, TABLE_LEN, TABLE_ZERO};
 
 /// Channels that are requantized together.
 pub const GROUP: usize = 4;
@@ -37,6 +37,8 @@ struct Arguments {
 unsafe extern "C" {
     fn thumbnet_helium_requantize(arguments: *const Arguments);
     fn thumbnet_helium_requantize_table(arguments: *const Arguments);
+    fn thumbnet_helium_requantize_byte_table(arguments: *const Arguments);
+    fn thumbnet_helium_requantize_largest_byte_table(arguments: *const Arguments);
     fn thumbnet_helium_requantize_largest(arguments: *const Arguments);
     fn thumbnet_helium_requantize_largest_table(arguments: *const Arguments);
 }
@@ -46,13 +48,14 @@ unsafe extern "C" {
 global_asm!(
     with_helium!(),
     "   .syntax unified
+    // `table`: nothing, or the bits of a word that no entry's number has.
     .macro thumbnet_helium_scale pixel, table
         vmulh.s32 \\pixel, \\pixel, q4
         vrshl.s32 \\pixel, \\pixel, q5
         vadd.i32 \\pixel, \\pixel, r11
         .if \\table
-        vqshlu.s32 \\pixel, \\pixel, #22
-        vshr.u32 \\pixel, \\pixel, #22
+        vqshlu.s32 \\pixel, \\pixel, #\\table
+        vshr.u32 \\pixel, \\pixel, #\\table
         vldrb.u32 q7, [r12, \\pixel]
         vmov    \\pixel, q7
         .else
@@ -119,9 +122,11 @@ global_asm!(
     .endm
 
     thumbnet_helium_requantize thumbnet_helium_requantize, 0, 0
-    thumbnet_helium_requantize thumbnet_helium_requantize_table, 0, 1
+    thumbnet_helium_requantize thumbnet_helium_requantize_table, 0, 22
+    thumbnet_helium_requantize thumbnet_helium_requantize_byte_table, 0, 24
     thumbnet_helium_requantize thumbnet_helium_requantize_largest, 1, 0
-    thumbnet_helium_requantize thumbnet_helium_requantize_largest_table, 1, 1",
+    thumbnet_helium_requantize thumbnet_helium_requantize_largest_table, 1, 22
+    thumbnet_helium_requantize thumbnet_helium_requantize_largest_byte_table, 1, 24",
 );
 
 /// What activates the pixels of a row.
@@ -139,16 +144,22 @@ impl<'u> Requantizer<'u> {
     pub fn new(unit: &'u Unit<'u>, largest: bool) -> Self {
         let (layer, parameters) = (unit.layer, &unit.parameters);
         let channels = usize::from(layer.output.channels);
-        let table = layer.activation == Activation::Table;
+        let (offset, table_len) = match layer.activation {
+            Activation::Table => (TABLE_ZERO, TABLE_LEN),
+            Activation::ByteTable => (layer.table_zero.into(), BYTE_TABLE_LEN),
+            Activation::Clamp | Activation::Logits => (layer.output_zero_point.into(), 0),
+        };
         let fits = channels > 0
             && parameters.multipliers.len() >= channels * size_of::<i32>()
             && parameters.shifts.len() >= channels
-            && (!table || parameters.table.len() >= TABLE_LEN);
-        let function = match (largest, table) {
-            (false, false) => thumbnet_helium_requantize,
-            (false, true) => thumbnet_helium_requantize_table,
-            (true, false) => thumbnet_helium_requantize_largest,
-            (true, true) => thumbnet_helium_requantize_largest_table,
+            && parameters.table.len() >= table_len;
+        let function = match (largest, layer.activation) {
+            (false, Activation::Clamp | Activation::Logits) => thumbnet_helium_requantize,
+            (false, Activation::Table) => thumbnet_helium_requantize_table,
+            (false, Activation::ByteTable) => thumbnet_helium_requantize_byte_table,
+            (true, Activation::Clamp | Activation::Logits) => thumbnet_helium_requantize_largest,
+            (true, Activation::Table) => thumbnet_helium_requantize_largest_table,
+            (true, Activation::ByteTable) => thumbnet_helium_requantize_largest_byte_table,
         };
         let arguments = Arguments {
             low: u32::from(layer.low),
@@ -158,7 +169,7 @@ impl<'u> Requantizer<'u> {
             multipliers: parameters.multipliers.as_ptr(),
             accumulators: null(),
             channels,
-            offset: if table { TABLE_ZERO } else { i32::from(layer.output_zero_point) },
+            offset,
             table: parameters.table.as_ptr(),
             starts: null(),
         };
@@ -184,7 +195,7 @@ impl<'u> Requantizer<'u> {
         self.arguments.starts = starts.as_ptr();
         // SAFETY: reads whole groups of accumulators and starts, `channels` multipliers and shifts, and writes
         // `channels` bytes of the first pixel or of each, all there; with a table, reads one of its first 2^10
-        // entries for each.
+        // or 2^8 entries for each.
         unsafe { function(&self.arguments) };
     }
 

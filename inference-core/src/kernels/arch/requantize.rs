@@ -3,7 +3,7 @@
 use core::arch::global_asm;
 
 use super::super::Unit;
-use crate::format::{Activation, TABLE_LEN, TABLE_ZERO};
+use crate::format::{Activation, BYTE_TABLE_LEN, TABLE_LEN, TABLE_ZERO};
 
 /// What `thumbnet_requantize_*` reads; the offsets of the fields are in its text.
 #[repr(C)]
@@ -26,6 +26,7 @@ struct RequantizeArguments {
 unsafe extern "C" {
     fn thumbnet_requantize_byte(arguments: *const RequantizeArguments);
     fn thumbnet_requantize_clamp(arguments: *const RequantizeArguments);
+    fn thumbnet_requantize_byte_table(arguments: *const RequantizeArguments);
     fn thumbnet_requantize_table(arguments: *const RequantizeArguments);
 }
 
@@ -71,6 +72,7 @@ global_asm!(
 
     thumbnet_requantize thumbnet_requantize_byte, 0, 0, 8, 0
     thumbnet_requantize thumbnet_requantize_clamp, 1, 1, 8, 0
+    thumbnet_requantize thumbnet_requantize_byte_table, 0, 0, 8, 1
     thumbnet_requantize thumbnet_requantize_table, 0, 0, 10, 1",
 );
 
@@ -86,12 +88,15 @@ pub fn activate(unit: &Unit<'_>, high_words: bool, accumulators: &[i32], step: u
     let parameters = &unit.parameters;
     let layer = &unit.layer;
     let count = output.len().min(parameters.shifts.len()).min(parameters.multipliers.len() / 4);
-    let table = layer.activation == Activation::Table;
-    let fits = count > 0 && (count - 1) * step < accumulators.len() && (!table || parameters.table.len() >= TABLE_LEN);
+    let (zero, table_len) = match layer.activation {
+        Activation::Table => (TABLE_ZERO, TABLE_LEN),
+        Activation::ByteTable => (layer.table_zero.into(), BYTE_TABLE_LEN),
+        Activation::Clamp | Activation::Logits => (layer.output_zero_point.into(), 0),
+    };
+    let fits = count > 0 && (count - 1) * step < accumulators.len() && parameters.table.len() >= table_len;
     if !high_words || !fits {
         return unit.activate_all(accumulators.iter().copied().step_by(step.max(1)), output);
     }
-    let zero = if table { TABLE_ZERO } else { i32::from(layer.output_zero_point) };
     let arguments = RequantizeArguments {
         accumulators: accumulators.as_ptr(),
         multipliers: parameters.multipliers.as_ptr(),
@@ -105,12 +110,13 @@ pub fn activate(unit: &Unit<'_>, high_words: bool, accumulators: &[i32], step: u
         step: step * size_of::<i32>(),
     };
     // SAFETY: reads `count` multipliers, shifts, and accumulators `step` apart, and writes `count`
-    // bytes; with a table, reads one of its first 2^10 entries for each.
+    // bytes; with a table, reads one of its first 2^10 or 2^8 entries for each.
     unsafe {
-        match (table, layer.low, layer.high) {
-            (true, ..) => thumbnet_requantize_table(&arguments),
-            (false, 0, 255) => thumbnet_requantize_byte(&arguments),
-            (false, ..) => thumbnet_requantize_clamp(&arguments),
+        match (layer.activation, layer.low, layer.high) {
+            (Activation::Table, ..) => thumbnet_requantize_table(&arguments),
+            (Activation::ByteTable, ..) => thumbnet_requantize_byte_table(&arguments),
+            (Activation::Clamp | Activation::Logits, 0, 255) => thumbnet_requantize_byte(&arguments),
+            (Activation::Clamp | Activation::Logits, ..) => thumbnet_requantize_clamp(&arguments),
         }
     }
 }
