@@ -10,12 +10,11 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 use inference_core::Model;
-use inference_core::format::{NAME_LEN, Shape};
-use inference_core::kernels::uses;
-use protocol::{MAX_NAME, REPLY_LEN, request_len};
+use inference_core::format::NAME_LEN;
+use protocol::{MAX_NAME, reply_len, request_len};
 
 use boards::Board;
-use memory::Needs;
+use memory::{Largest, Needs};
 
 /// The model and the board of a build that names none.
 const DEFAULT_MODEL: &str = "../models/nano/model.tnet";
@@ -23,8 +22,6 @@ const DEFAULT_BOARD: &str = "mps2-an386";
 
 /// In place of a model's path: the image takes whatever model is in the board's memory region MODEL when it boots.
 const EXTERNAL: &str = "external";
-/// Pixels of the largest image that such a board takes.
-const EXTERNAL_PIXELS: usize = 32 * 32;
 
 const _: () = assert!(NAME_LEN <= MAX_NAME);
 
@@ -102,13 +99,17 @@ const EMULATED: bool = {emulated};
 fn embedded_model(path: &Path, memory_map: &str) -> Result<String, String> {
     let bytes = watched(path)?;
     let model = Model::parse(&bytes).map_err(|error| error.to_string())?;
-    let Shape { height, width, channels } = model.input();
-    let image = usize::from(height) * usize::from(width) * usize::from(channels);
-    let needs = Needs { model: bytes.len(), arena: model.arena_len(), request: request_len(image), reply: REPLY_LEN };
+    let needs = Needs {
+        model: bytes.len(),
+        arena: model.arena_len(),
+        request: request_len(model.input().len()),
+        reply: reply_len(model.outputs()),
+    };
     needs.check(memory_map)?;
     Ok(format!(
         "const ARENA_LEN: usize = {arena};
 const REQUEST_LEN: usize = {request};
+const REPLY_LEN: usize = {reply};
 type Kernels = inference_core::kernels::Only<{uses}>;
 fn model_bytes() -> &'static [u8] {{
     #[repr(align(16))]
@@ -119,25 +120,31 @@ fn model_bytes() -> &'static [u8] {{
 ",
         arena = needs.arena,
         request = needs.request,
+        reply = needs.reply,
         // The image has no other kernels.
-        uses = uses(&model),
+        uses = model.uses(),
     ))
 }
 
-/// What `start.rs` and the linker include for an image that takes any model: where it is, and the largest arena.
+/// What `start.rs` and the linker include for an image that takes any model: where it is, and the largest arena, input and
+/// answer.
 fn external_model(memory_map: &mut String) -> Result<String, String> {
-    let request = request_len(EXTERNAL_PIXELS);
-    let arena = memory::largest_arena(memory_map, request, REPLY_LEN)?;
+    let Largest { pixels, outputs } = Largest::of(memory_map)?;
+    let (request, reply) = (request_len(pixels), reply_len(outputs));
+    let arena = memory::largest_arena(memory_map, request, reply)?;
     println!("cargo::rustc-cfg=thumbnet_external_model");
     *memory_map += &format!(
         "__model_start = ORIGIN(MODEL);
 __model_end = ORIGIN(MODEL) + LENGTH(MODEL);
 __arena_len = {arena};
+__most_pixels = {pixels};
+__most_outputs = {outputs};
 "
     );
     Ok(format!(
         "const ARENA_LEN: usize = {arena};
 const REQUEST_LEN: usize = {request};
+const REPLY_LEN: usize = {reply};
 type Kernels = inference_core::kernels::Selected;
 "
     ))

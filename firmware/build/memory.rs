@@ -8,6 +8,28 @@ pub const STACK_RESERVE: usize = 2 * 1024;
 /// Bytes left to the stack and to small variables where the arena takes the rest.
 const REST: usize = 3 * 1024;
 
+/// Memory from which on a board has room for large images and answers.
+const LARGE_RAM: usize = 256 * 1024;
+
+/// What an image takes that is built for any model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Largest {
+    /// Bytes of the largest input.
+    pub pixels: usize,
+    /// Values of the longest answer.
+    pub outputs: usize,
+}
+
+impl Largest {
+    const SMALL: Self = Self { pixels: 32 * 32, outputs: 64 };
+    const LARGE: Self = Self { pixels: 96 * 96 * 3, outputs: 1024 };
+
+    /// The larger one where the board has the memory for it.
+    pub fn of(memory_map: &str) -> Result<Self, String> {
+        Ok(if region(memory_map, "RAM")? >= LARGE_RAM { Self::LARGE } else { Self::SMALL })
+    }
+}
+
 /// Bytes that model and protocol take.
 #[derive(Debug)]
 pub struct Needs {

@@ -6,14 +6,13 @@ use inference_core::format::Shape;
 use inference_core::kernels::Kernels;
 use inference_core::{InputError, Network, Step};
 use protocol::{
-    Benchmark, ErrorCode, FrameReader, Info, LogitsOf, Prediction, REPLY_LEN, Reply, Request, UNREADABLE, decode,
-    encode,
+    Benchmark, ErrorCode, FrameReader, Info, LogitsOf, Prediction, Reply, Request, UNREADABLE, decode, encode,
 };
 
 use crate::board::{Board, BoardInfo};
 use crate::log::debug;
 
-const _: () = assert!(protocol::MAX_CLASSES >= inference_core::format::MAX_CLASSES);
+const _: () = assert!(protocol::MAX_OUTPUTS >= inference_core::format::MAX_OUTPUTS);
 
 /// Bytes taken from the serial line at a time.
 const CHUNK: usize = 8;
@@ -29,13 +28,14 @@ pub enum Stopped {
     Write,
 }
 
-/// A network behind a serial line, with the kernels `K`. Requests of up to `N` bytes are read: [`protocol::request_len`].
+/// A network behind a serial line, with the kernels `K`. Requests of up to `N` bytes are read: [`protocol::request_len`]; replies
+/// have room in [`protocol::reply_len`] bytes.
 #[derive(Debug)]
 pub struct App<'a, K, const N: usize> {
     info: BoardInfo,
     network: Network<'a, 'a, K>,
     reader: &'a mut FrameReader<N>,
-    reply: &'a mut [u8; REPLY_LEN],
+    reply: &'a mut [u8],
     progress: Progress,
 }
 
@@ -60,7 +60,7 @@ impl<'a, K: Kernels, const N: usize> App<'a, K, N> {
         info: BoardInfo,
         network: Network<'a, 'a, K>,
         reader: &'a mut FrameReader<N>,
-        reply: &'a mut [u8; REPLY_LEN],
+        reply: &'a mut [u8],
     ) -> Self {
         Self { info, network, reader, reply, progress: Progress::NONE }
     }
@@ -136,26 +136,20 @@ impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
 
     /// Writes the reply into `buffer` and returns its frame.
     #[inline(never)]
-    fn reply<'b>(
-        &mut self,
-        sequence: u8,
-        outcome: Result<Outcome, ErrorCode>,
-        buffer: &'b mut [u8; REPLY_LEN],
-    ) -> &'b [u8] {
+    fn reply<'b>(&mut self, sequence: u8, outcome: Result<Outcome, ErrorCode>, buffer: &'b mut [u8]) -> &'b [u8] {
         debug!("frame {}: {}", sequence, outcome);
         let reply = match outcome {
             Ok(Outcome::Info) => Reply::Info(self.info()),
             Ok(Outcome::Predicted) => {
-                // MAX_CLASSES of the protocol is no smaller than that of the model format.
                 let found = self.network.prediction();
                 let logits = LogitsOf(found.logits().iter());
-                Reply::Prediction(Prediction { class: found.class() as u8, ticks: self.progress.ticks, logits })
+                Reply::Prediction(Prediction { class: found.class() as u16, ticks: self.progress.ticks, logits })
             }
             Ok(Outcome::RowAccepted { row }) => Reply::RowAccepted { row },
             Ok(Outcome::Benchmark) => Reply::Benchmark(self.progress.benchmark),
             Err(error) => Reply::Error(error),
         };
-        // REPLY_LEN is enough for every reply; the test of the largest ones shows it.
+        // The buffer is enough for every reply of this model; the test of the largest ones shows it.
         encode(sequence, &reply, buffer).unwrap_or(&[])
     }
 
@@ -173,7 +167,7 @@ impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
             height,
             width,
             channels,
-            classes: model.classes() as u16,
+            outputs: model.outputs() as u16,
             arena_bytes: model.arena_len() as u32,
             model_bytes: model.bytes().len() as u32,
             flash_bytes: self.info.flash_bytes,

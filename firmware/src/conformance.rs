@@ -99,7 +99,7 @@ mod start {
             let mut network = Network::new(&model, arena).map_err(|_| Wrong::NoMemory)?;
             let found = network.classify(pixels).map_err(|_| Wrong::Unreadable)?;
             for (logit, got) in found.logits().iter().enumerate() {
-                let place = logits + (image * model.classes() + logit) * 4;
+                let place = logits + (image * model.outputs() + logit) * 4;
                 let wanted = bytes(place..place + 4)?.as_chunks().0.first().copied().map_or(0, i32::from_le_bytes);
                 if wanted != got {
                     return Err(Wrong::Logit { image, logit, wanted, got });

@@ -2,7 +2,7 @@
 
 use firmware::{App, BoardInfo, Stopped};
 use inference_core::{Model, Network};
-use protocol::{FrameReader, REPLY_LEN};
+use protocol::FrameReader;
 use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::image;

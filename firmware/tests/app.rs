@@ -9,13 +9,17 @@ use embedded_io::{ErrorKind, ErrorType, Read, Write};
 use firmware::{App, Board, BoardInfo, Stopped};
 use inference_core::{Model, Network, Step};
 use protocol::{
-    ErrorCode, FrameError, FrameReader, MAX_NAME, REPLY_LEN, Reply, Request, UNREADABLE, decode, encode, frame_len,
+    ErrorCode, FrameError, FrameReader, MAX_NAME, Request, UNREADABLE, decode, encode, frame_len, reply_len,
     request_len,
 };
+
+/// A reply as hosts read it.
+type Reply<'a> = protocol::Reply<'a, Vec<i32>>;
 
 const NANO: &[u8] = include_bytes!("../../models/nano/model.tnet");
 const PIXELS: usize = 784;
 const ROW: usize = 28;
+const REPLY_LEN: usize = reply_len(10);
 const INFO: BoardInfo =
     BoardInfo { name: "desk", core: "none", emulated: false, counter_hz: Some(1000), flash_bytes: 5 };
 
@@ -150,7 +154,7 @@ fn serve<T>(desk: &mut Desk, look: impl Fn(Reply<'_>) -> T) -> Vec<(u8, T)> {
 /// Logits, ticks or the error of a reply.
 fn outcome(reply: Reply<'_>) -> Result<(Vec<i32>, Option<u64>), ErrorCode> {
     match reply {
-        Reply::Prediction(prediction) => Ok((prediction.logits.to_vec(), prediction.ticks)),
+        Reply::Prediction(prediction) => Ok((prediction.logits, prediction.ticks)),
         Reply::RowAccepted { row } => Ok((vec![row.into()], None)),
         Reply::Error(error) => Err(error),
         reply => panic!("{reply:?}"),
@@ -175,7 +179,7 @@ fn info_says_what_the_board_and_the_model_are() {
     let found = serve(&mut desk, |reply| {
         let Reply::Info(info) = reply else { panic!("{reply:?}") };
         assert_eq!((info.board, info.core, info.model), ("desk", "none", model.name()));
-        assert_eq!((info.height, info.width, info.channels, info.classes), (28, 28, 1, 10));
+        assert_eq!((info.height, info.width, info.channels, info.outputs), (28, 28, 1, 10));
         assert_eq!((info.arena_bytes as usize, info.model_bytes as usize), (model.arena_len(), NANO.len()));
         (info.counter_hz, info.flash_bytes, info.emulated)
     });

@@ -3,7 +3,7 @@
 #[path = "../build/memory.rs"]
 mod memory;
 
-use memory::Needs;
+use memory::{Largest, Needs};
 
 const MAP: &str = "
 /* FLASH is not described here. */
@@ -37,6 +37,15 @@ fn the_largest_arena_leaves_room_for_buffers_and_stack() {
     assert_eq!(memory::largest_arena(&map, 0x2000, 548), Ok(0));
     let error = memory::largest_arena(MAP, 1500, 548).unwrap_err();
     assert!(error.contains("no line `MODEL"), "{error}");
+}
+
+#[test]
+fn a_board_with_much_memory_takes_large_images_from_outside() {
+    let small = Largest { pixels: 1024, outputs: 64 };
+    assert_eq!(Largest::of(MAP), Ok(small));
+    assert_eq!(Largest::of(&MAP.replace("0x2000", "255K")), Ok(small));
+    assert_eq!(Largest::of(&MAP.replace("0x2000", "256K")), Ok(Largest { pixels: 27_648, outputs: 1024 }));
+    assert!(Largest::of("").is_err());
 }
 
 #[test]

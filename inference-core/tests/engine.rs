@@ -2,7 +2,8 @@
 
 mod builder;
 
-use builder::{Draft, every_operator, pack};
+use builder::networks::{byte_result, every_operator};
+use builder::{Draft, pack};
 use inference_core::format::{Op, Pool, Shape, Window};
 use inference_core::{InputError, Model, Network, NetworkError, Step, softmax};
 
@@ -20,7 +21,7 @@ fn a_convolution_by_hand() {
     // 3x3 image, 2x2 kernel [[1, 2], [3, 4]], pooled 2x2 to one pixel, then a dense layer times 1 and -1.
     let input = Shape { height: 3, width: 3, channels: 1 };
     let mut conv = Draft::new(Op::Conv, input, 1).shaped(|layer| {
-        layer.window = Window { kernel_height: 2, kernel_width: 2, ..Window::UNIT };
+        layer.window = Window::square(2, 0);
         layer.pool = Pool { size: 2, stride: 2, pad_bottom: 0, pad_right: 0 };
     });
     conv.weights = vec![1, 2, 3, 4];
@@ -42,7 +43,7 @@ fn a_depthwise_convolution_by_hand() {
     // 16 bytes of weights, so that the first bias follows them at once: it is no fifth row of taps.
     let input = Shape { height: 5, width: 1, channels: 4 };
     let mut depthwise = Draft::new(Op::DepthwiseConv, input, 4)
-        .shaped(|layer| (layer.window, layer.input_zero_point) = (Window { kernel_height: 4, ..Window::UNIT }, 5));
+        .shaped(|layer| (layer.window, layer.input_zero_point) = (Window::new([4, 1], [1, 1], [0; 4]), 5));
     depthwise.weights = vec![1; 16];
     depthwise.bias = vec![100, 0, 0, 0];
     let mut dense = Draft::new(Op::Dense, depthwise.layer.output, 2).logits();
@@ -64,15 +65,7 @@ fn padding_reads_as_the_zero_point() {
     first.weights = vec![1];
     let mut second = Draft::new(Op::Conv, first.layer.output, 1).shaped(|layer| {
         layer.input_zero_point = 10;
-        layer.window = Window {
-            kernel_height: 3,
-            kernel_width: 3,
-            pad_top: 1,
-            pad_left: 1,
-            pad_bottom: 1,
-            pad_right: 1,
-            ..Window::UNIT
-        };
+        layer.window = Window::square(3, 1);
     });
     second.weights = vec![1; 9];
     let mut dense = Draft::new(Op::Dense, second.layer.output, 1).logits();
@@ -87,8 +80,13 @@ fn padding_reads_as_the_zero_point() {
 
 #[test]
 fn rows_with_pauses_equal_whole_images() {
-    let file = pack(&every_operator());
-    let model = Model::parse(&file).unwrap();
+    for drafts in [every_operator(), byte_result()] {
+        check_rows(&pack(&drafts));
+    }
+}
+
+fn check_rows(file: &[u8]) {
+    let model = Model::parse(file).unwrap();
     let (mut one, mut two) = (vec![0; model.arena_len()], vec![0xaa; model.arena_len()]);
     let mut whole = Network::new(&model, &mut one).unwrap();
     let mut rows = Network::new(&model, &mut two).unwrap();
@@ -109,8 +107,13 @@ fn rows_with_pauses_equal_whole_images() {
 
 #[test]
 fn nothing_beyond_the_arena_and_nothing_of_the_last_image_matters() {
-    let file = pack(&every_operator());
-    let model = Model::parse(&file).unwrap();
+    for drafts in [every_operator(), byte_result()] {
+        check_memory(&pack(&drafts));
+    }
+}
+
+fn check_memory(file: &[u8]) {
+    let model = Model::parse(file).unwrap();
     let pixels = image(&model, 3);
     let mut expected = None;
     for poison in [0, 0x55, 0xff].into_iter().skip(if cfg!(miri) { 2 } else { 0 }) {

@@ -32,9 +32,7 @@ mod message;
 mod reader;
 mod writer;
 
-pub use message::{
-    Benchmark, ErrorCode, Info, LogitsOf, MAX_CLASSES, MAX_NAME, OwnedLogits, Prediction, Reply, Request,
-};
+pub use message::{Benchmark, ErrorCode, Info, LogitsOf, MAX_NAME, MAX_OUTPUTS, Prediction, Reply, Request};
 pub use reader::{Frame, FrameError, FrameReader};
 pub use writer::{EncodeError, encode};
 
@@ -42,11 +40,9 @@ use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use serde::Deserialize;
 
 /// The version of messages and frames. A board says its own in [`Info::protocol`].
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The sequence number of a reply to a frame that could not be read.
 pub const UNREADABLE: u8 = 0;
-/// Bytes of the largest [`Reply`] as a frame, both delimiters included.
-pub const REPLY_LEN: usize = frame_len(message::REPLY_MESSAGE_LEN);
 
 /// Bytes before the message: the sequence number.
 const HEAD_LEN: usize = 1;
@@ -63,6 +59,12 @@ static CRC32: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 /// Bytes of a [`FrameReader`] that takes requests with images or rows of up to `pixels` bytes.
 pub const fn request_len(pixels: usize) -> usize {
     HEAD_LEN + message::REQUEST_HEAD_LEN + pixels + CRC_LEN
+}
+
+/// Bytes of the largest [`Reply`] as a frame, both delimiters included, where a model has up to `outputs` outputs: of a board's
+/// buffer, and of a host's [`FrameReader`].
+pub const fn reply_len(outputs: usize) -> usize {
+    frame_len(message::reply_message_len(outputs))
 }
 
 /// Most bytes of a frame whose message has `message` bytes, both delimiters included.

@@ -7,14 +7,20 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::reader::FrameError;
 
 /// Most logits in a [`Prediction`].
-pub const MAX_CLASSES: usize = 64;
+pub const MAX_OUTPUTS: usize = 1 << 14;
 /// Most bytes of a board's, core's or model's name.
 pub const MAX_NAME: usize = 48;
 
 /// Bytes of the largest request without its pixels: variant, row or runs, length of the pixels.
 pub(crate) const REQUEST_HEAD_LEN: usize = 1 + VARINT_U16 + VARINT_U32;
-/// Bytes of the largest reply: a prediction with [`MAX_CLASSES`] logits. [`Info`] is shorter.
-pub(crate) const REPLY_MESSAGE_LEN: usize = 1 + 1 + (1 + VARINT_U64) + VARINT_U32 + MAX_CLASSES * VARINT_U32;
+/// Bytes of the largest [`Reply::Info`]: variant, three names, the rest.
+const INFO_LEN: usize = 1 + 3 * (1 + MAX_NAME) + VARINT_U16 + 1 + (1 + VARINT_U32) + 4 * VARINT_U16 + 4 * VARINT_U32;
+
+/// Bytes of the largest reply of a board whose model has so many outputs: a prediction, or the board's description.
+pub(crate) const fn reply_message_len(outputs: usize) -> usize {
+    let prediction = 1 + VARINT_U16 + (1 + VARINT_U64) + VARINT_U32 + outputs * VARINT_U32;
+    if prediction > INFO_LEN { prediction } else { INFO_LEN }
+}
 
 /// Most bytes that postcard needs for an integer.
 const VARINT_U16: usize = 3;
@@ -56,13 +62,11 @@ pub enum Request<'a> {
     },
 }
 
-/// What a board answers.
+/// What a board answers. `L` are the logits: [`LogitsOf`] where they are written, a `Vec<i32>` where they are read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-// A prediction is large where it owns its logits: on the host.
-#[allow(clippy::large_enum_variant)]
-pub enum Reply<'a, L = OwnedLogits> {
+pub enum Reply<'a, L> {
     /// The answer to [`Request::Info`].
     Info(#[serde(borrow)] Info<'a>),
     /// The answer to [`Request::Classify`] and to the last [`Request::ClassifyRow`].
@@ -102,8 +106,8 @@ pub struct Info<'a> {
     pub width: u16,
     /// Bytes of a pixel.
     pub channels: u16,
-    /// Number of logits.
-    pub classes: u16,
+    /// Number of logits, at most [`MAX_OUTPUTS`].
+    pub outputs: u16,
     /// Bytes of memory that the network works in.
     pub arena_bytes: u32,
     /// Bytes of the model in flash.
@@ -115,17 +119,14 @@ pub struct Info<'a> {
 /// What the network saw in an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Prediction<L = OwnedLogits> {
+pub struct Prediction<L> {
     /// The most likely class; the first one where several are equal.
-    pub class: u8,
+    pub class: u16,
     /// Counter ticks spent in the network, transport left out; see [`Info::counter_hz`].
     pub ticks: Option<u64>,
-    /// The accumulators of the last layer, in the order of the classes.
+    /// What leaves the model, one number each, in its order.
     pub logits: L,
 }
-
-/// Logits as they are read.
-pub type OwnedLogits = heapless::Vec<i32, MAX_CLASSES>;
 
 /// Logits that are written from where they are, without a copy on the stack.
 #[derive(Clone, Copy, Debug)]

@@ -43,7 +43,7 @@ impl core::error::Error for FrameError {}
 /// Collects the bytes of a serial line into frames, undoing COBS as they come.
 ///
 /// `N` bounds sequence number, message and checksum together: [`request_len`](crate::request_len) for a board,
-/// [`REPLY_LEN`](crate::REPLY_LEN) for a host. Any bytes may be pushed: after a delimiter the reader
+/// [`reply_len`](crate::reply_len) for a host. Any bytes may be pushed: after a delimiter the reader
 /// is as good as new.
 #[derive(Debug)]
 pub struct FrameReader<const N: usize> {

@@ -2,9 +2,12 @@
 
 use proptest::prelude::*;
 use protocol::{
-    Benchmark, ErrorCode, FrameError, FrameReader, Info, MAX_CLASSES, MAX_NAME, Prediction, REPLY_LEN, Reply, Request,
-    decode, encode, frame_len, request_len,
+    Benchmark, ErrorCode, FrameError, FrameReader, Info, LogitsOf, MAX_NAME, MAX_OUTPUTS, Prediction, Request, decode,
+    encode, frame_len, reply_len, request_len,
 };
+
+/// A reply as hosts read it.
+type Reply<'a> = protocol::Reply<'a, Vec<i32>>;
 
 const PIXELS: usize = 784;
 const READER_LEN: usize = request_len(PIXELS);
@@ -33,10 +36,11 @@ fn check_request(sequence: u8, request: &Request<'_>) {
     assert_eq!((*found, decode(message)), (sequence, Ok(*request)));
 }
 
-fn check_reply(reply: &Reply<'_>) {
-    let mut buffer = [0; REPLY_LEN];
+/// Checks that a reply fits a buffer of so many bytes, and comes back.
+fn check_reply<const LEN: usize>(reply: &Reply<'_>) {
+    let mut buffer = [0; LEN];
     let bytes = encode(3, reply, &mut buffer).unwrap();
-    let read = read_all(&mut FrameReader::<REPLY_LEN>::new(), bytes);
+    let read = read_all(&mut FrameReader::<LEN>::new(), bytes);
     let [Ok((3, message))] = &read[..] else { panic!("{reply:?} came out as {read:?}") };
     assert_eq!(decode(message).as_ref(), Ok(reply));
 }
@@ -59,10 +63,17 @@ fn every_request_comes_back() {
     check_request(77, &Request::Info);
 }
 
+/// The largest prediction with so many logits.
+fn prediction(outputs: usize) -> Prediction<Vec<i32>> {
+    let logits = (0..outputs).map(|output| if output % 2 == 0 { i32::MIN } else { i32::MAX }).collect();
+    Prediction { class: u16::MAX, ticks: Some(u64::MAX), logits }
+}
+
 #[test]
 fn the_largest_replies_fit() {
+    const SMALLEST: usize = reply_len(0);
     let name = "n".repeat(MAX_NAME);
-    check_reply(&Reply::Info(Info {
+    check_reply::<SMALLEST>(&Reply::Info(Info {
         protocol: u16::MAX,
         board: &name,
         core: &name,
@@ -73,17 +84,39 @@ fn the_largest_replies_fit() {
         height: u16::MAX,
         width: u16::MAX,
         channels: u16::MAX,
-        classes: u16::MAX,
+        outputs: u16::MAX,
         arena_bytes: u32::MAX,
         model_bytes: u32::MAX,
         flash_bytes: u32::MAX,
     }));
-    let logits = (0..MAX_CLASSES).map(|class| if class % 2 == 0 { i32::MIN } else { i32::MAX }).collect();
-    check_reply(&Reply::Prediction(Prediction { class: 255, ticks: Some(u64::MAX), logits }));
-    check_reply(&Reply::Benchmark(Benchmark { runs: 65535, fastest: u64::MAX, slowest: u64::MAX, total: u64::MAX }));
-    check_reply(&Reply::RowAccepted { row: 65535 });
-    check_reply(&Reply::Error(ErrorCode::WrongLength { expected: u32::MAX }));
-    check_reply(&Reply::Error(ErrorCode::Frame(FrameError::TooLong)));
+    check_reply::<SMALLEST>(&Reply::Benchmark(Benchmark {
+        runs: 65535,
+        fastest: u64::MAX,
+        slowest: u64::MAX,
+        total: u64::MAX,
+    }));
+    check_reply::<SMALLEST>(&Reply::RowAccepted { row: 65535 });
+    check_reply::<SMALLEST>(&Reply::Error(ErrorCode::WrongLength { expected: u32::MAX }));
+    check_reply::<SMALLEST>(&Reply::Error(ErrorCode::Frame(FrameError::TooLong)));
+    check_reply::<{ reply_len(1) }>(&Reply::Prediction(prediction(1)));
+    check_reply::<{ reply_len(64) }>(&Reply::Prediction(prediction(64)));
+    // A checksum of that many bytes takes Miri long.
+    if !cfg!(miri) {
+        check_reply::<{ reply_len(1024) }>(&Reply::Prediction(prediction(1024)));
+        check_reply::<{ reply_len(MAX_OUTPUTS) }>(&Reply::Prediction(prediction(MAX_OUTPUTS)));
+    }
+}
+
+#[test]
+fn logits_are_read_as_they_were_written() {
+    let logits = [0, -1, 63, 64, -65, 70_000, i32::MIN];
+    let written = Prediction { class: 300, ticks: None, logits: LogitsOf(logits.iter().copied()) };
+    let mut buffer = [0; reply_len(7)];
+    let bytes = encode(3, &protocol::Reply::Prediction(written), &mut buffer).unwrap();
+    let read = read_all(&mut FrameReader::<{ reply_len(7) }>::new(), bytes);
+    let [Ok((3, message))] = &read[..] else { panic!("{read:?}") };
+    let wanted = Prediction { class: 300, ticks: None, logits: logits.to_vec() };
+    assert_eq!(decode(message), Ok(Reply::Prediction(wanted)));
 }
 
 #[test]

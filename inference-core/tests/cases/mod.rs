@@ -1,6 +1,8 @@
 //! Networks whose shapes lie around the sizes of the kernels' blocks: one list for every place that
 //! compares kernels with each other.
 
+pub mod operators;
+
 use inference_core::format::{Activation, Algorithm, Layer, Op, Pool, Shape, TABLE_LEN, Window};
 use inference_core::winograd;
 
@@ -37,8 +39,14 @@ pub enum Ending {
     Byte,
     Clamp,
     Table,
+    ByteTable,
 }
 
+/// Those of the cases: the first four, or the last four.
+const ENDINGS: [Ending; 8] = {
+    use Ending::{Byte, ByteTable, Clamp, Table};
+    [Byte, Clamp, Byte, Table, ByteTable, Clamp, ByteTable, Table]
+};
 const HALF: Pool = Pool { size: 2, stride: 2, pad_bottom: 0, pad_right: 0 };
 const STEP: Pool = Pool { size: 2, stride: 1, pad_bottom: 1, pad_right: 1 };
 
@@ -65,7 +73,7 @@ pub fn all() -> Vec<Case> {
                         pool,
                         zero_point: (index as u8 % 2) * 7,
                         extreme: (index + other) % 4 == 3,
-                        ending: [Ending::Byte, Ending::Clamp, Ending::Byte, Ending::Table][(index * 3 + other) % 4],
+                        ending: ENDINGS[(index * 3 + other) % 4 + 4 * usize::from(same && other > 1)],
                     });
                 }
             }
@@ -105,25 +113,21 @@ impl Case {
         requantize(&mut first);
         let (kernel, pad) = (self.kernel, if self.same { self.kernel / 2 } else { 0 });
         let mut conv = Draft::new(Op::Conv, first.layer.output, self.out_channels).shaped(|layer| {
-            layer.window = Window {
-                kernel_height: kernel,
-                kernel_width: kernel,
-                pad_top: pad,
-                pad_left: pad,
-                pad_bottom: pad,
-                pad_right: pad,
-                ..Window::UNIT
-            };
+            layer.window = Window::square(kernel, pad);
             layer.pool = self.pool;
             layer.input_zero_point = self.zero_point;
             match self.ending {
                 Ending::Byte => {}
                 Ending::Clamp => (layer.low, layer.high) = (9, 201),
                 Ending::Table => layer.activation = Activation::Table,
+                Ending::ByteTable => layer.table_zero = 90,
             }
         });
-        if self.ending == Ending::Table {
-            conv.table = (0..TABLE_LEN).map(|index| (index / 4) as u8).collect();
+        match self.ending {
+            Ending::Byte | Ending::Clamp => {}
+            Ending::Table => conv.table = (0..TABLE_LEN).map(|index| (index / 4) as u8).collect(),
+            // Never decreases, as the pooling asks for.
+            Ending::ByteTable => conv = conv.byte_table(|index| 255 - (255 - index) / 2),
         }
         let extreme = self.extreme;
         conv.weights.iter_mut().for_each(|weight| {
@@ -135,9 +139,7 @@ impl Case {
         choose(&mut conv.layer, algorithm);
         // A second one makes the rings between layers that work in steps of two rows.
         let mut second = Draft::new(Op::Conv, conv.layer.output, 4).shaped(|layer| {
-            layer.window =
-                Window { kernel_height: 3, kernel_width: 3, pad_top: 1, pad_left: 1, pad_bottom: 1, ..Window::UNIT };
-            layer.window.pad_right = 1;
+            layer.window = Window::square(3, 1);
         });
         second.weights.iter_mut().for_each(|weight| *weight = numbers.byte() as i8);
         requantize(&mut second);
@@ -155,7 +157,7 @@ fn choose(layer: &mut Layer, algorithm: Algorithm) {
 }
 
 /// Spreads the outputs of random weights over the range of a byte.
-fn requantize(draft: &mut Draft) {
+pub fn requantize(draft: &mut Draft) {
     let outputs = draft.bias.len();
     let taps = draft.weights.len() / outputs;
     let real = 60.0 / ((taps as f64).sqrt() * 73.0 * 90.0);
