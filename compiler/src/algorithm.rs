@@ -42,24 +42,14 @@ pub(crate) fn pays(layer: &Layer) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use inference_core::format::{Op, Pool, Shape, Window};
+    use inference_core::format::{Op, Shape, Window};
 
     use super::*;
-    use crate::graph::record;
 
     fn layer(size: u16, channels: u16, kernel: u8) -> Layer {
-        let pad = kernel / 2;
-        let window = Window {
-            kernel_height: kernel,
-            kernel_width: kernel,
-            pad_top: pad,
-            pad_left: pad,
-            pad_bottom: pad,
-            pad_right: pad,
-            ..Window::UNIT
-        };
         let shape = |channels| Shape { height: size, width: size, channels };
-        record(Op::Conv, shape(channels), shape(32), window, Pool::NONE)
+        let window = Window::square(kernel, kernel / 2);
+        Layer { window, ..Layer::new(Op::Conv, shape(channels), shape(32)) }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Measures the activations of the float network and chooses their quantized ranges.
 
+use inference_core::format::Pool;
 use rayon::prelude::*;
 
 use crate::float;
-use crate::graph::Network;
+use crate::graph::{Activation, Layer, Network};
 
 /// Bins of a [`Histogram`].
 const BINS: usize = 8192;
@@ -128,20 +129,71 @@ impl Histogram {
     }
 }
 
-/// The distribution of every layer's output over the images; `done` is called once an image.
-pub fn measure(network: &Network, images: &[&[u8]], done: &(dyn Fn() + Sync)) -> Vec<Histogram> {
-    let empty = || vec![Histogram::default(); network.layers.len()];
+/// What a layer's values were.
+#[derive(Clone, Debug, Default)]
+pub struct Measurement {
+    /// What leaves it.
+    output: Histogram,
+    /// Its sums before an activation that becomes a table.
+    sums: Histogram,
+}
+
+/// What a layer's values cover.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LayerRange {
+    /// What leaves it.
+    pub output: Range,
+    /// Its sums before an activation that becomes a table; of no meaning for other layers.
+    pub sums: Range,
+}
+
+impl Measurement {
+    /// The ranges that the method chooses.
+    pub fn range(&self, method: Method) -> LayerRange {
+        LayerRange { output: self.output.range(method), sums: self.sums.range(method) }
+    }
+
+    /// Counts the values of one image; `sums`: none where the layer has no table.
+    fn add(&mut self, output: Vec<f32>, sums: Vec<f32>) {
+        output.into_iter().for_each(|value| self.output.add(value));
+        sums.into_iter().for_each(|value| self.sums.add(value));
+    }
+
+    fn merge(self, other: Self) -> Self {
+        Self { output: self.output.merge(other.output), sums: self.sums.merge(other.sums) }
+    }
+}
+
+/// The distribution of every layer's values over the images; `done` is called once an image.
+pub fn measure(network: &Network, images: &[&[u8]], done: &(dyn Fn() + Sync)) -> Vec<Measurement> {
+    let empty = || vec![Measurement::default(); network.layers.len()];
     images
         .par_iter()
-        .fold(empty, |mut histograms, pixels| {
-            let outputs = float::activations(network, &float::image(pixels));
-            for (histogram, output) in histograms.iter_mut().zip(outputs) {
-                output.into_iter().for_each(|value| histogram.add(value));
+        .fold(empty, |mut measurements, pixels| {
+            let image = float::image(pixels);
+            let maps = float::activations(network, &image);
+            let sums: Vec<_> = network.layers.iter().map(|layer| sums(layer, &image, &maps)).collect();
+            for ((measurement, output), sums) in measurements.iter_mut().zip(maps).zip(sums) {
+                measurement.add(output, sums);
             }
             done();
-            histograms
+            measurements
         })
         .reduce(empty, |a, b| a.into_iter().zip(b).map(|(a, b)| a.merge(b)).collect())
+}
+
+/// The sums of a layer whose activation becomes a table; none of another one.
+fn sums(layer: &Layer, image: &[f32], maps: &[Vec<f32>]) -> Vec<f32> {
+    match layer.activation {
+        Activation::Linear | Activation::Clamp(..) => Vec::new(),
+        Activation::Function(_) => {
+            let mut bare = layer.clone();
+            (bare.activation, bare.record.pool) = (Activation::Linear, Pool::NONE);
+            let inputs: Vec<&[f32]> =
+                layer.record.input_maps().map(|map| map.checked_sub(1).map_or(image, |map| &maps[map])).collect();
+            float::layer(&bare, &inputs)
+        }
+    }
 }
 
 #[cfg(test)]

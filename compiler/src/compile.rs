@@ -2,14 +2,16 @@
 
 use dataset::Dataset;
 use inference_core::Model;
+use inference_core::format::Op;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::calibrate::{self, Method, Range};
-use crate::evaluate::{Classify, expect_size, log_softmax};
-use crate::graph::Network;
+use crate::calibrate::{self, LayerRange, Method};
+use crate::evaluate::{Answer, Classify, expect_size, log_softmax};
+use crate::graph::{Activation, Network};
+use crate::pack::Packer;
 use crate::quantize::{QuantizedNetwork, quantize};
-use crate::{CompileError, Core, OnnxModel, float, onnx, overflow, pack, qdq};
+use crate::{CompileError, Core, OnnxModel, float, onnx, order, overflow, qdq};
 
 /// Images on which the import is checked against tract.
 const CHECKED_IMAGES: usize = 8;
@@ -116,8 +118,8 @@ pub struct Report {
 pub struct Candidate {
     /// The method.
     pub method: &'static str,
-    /// Mean Kullback-Leibler divergence of the integers' probabilities from the floats'; the method
-    /// with the least is kept.
+    /// Mean Kullback-Leibler divergence of the integers' probabilities from the floats', or, where the result is no logits,
+    /// its squared error as a part of its squared size; the method with the least is kept.
     pub divergence: f64,
     /// Part of the images to which floats and integers give the same class.
     pub agreement: f64,
@@ -135,35 +137,31 @@ pub fn compile_with(
     options: &Options,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Compiled, CompileError> {
-    let network = onnx::import(onnx)?;
-    let input = network.input;
-    if input.channels != 1 {
-        let what = format!("the network takes {} channels, the images have one", input.channels);
-        return Err(CompileError::Calibration(what));
-    }
-    expect_size((usize::from(input.height), usize::from(input.width)), training)?;
+    let mut network = onnx::import(onnx)?;
+    order::short_branches_first(&mut network);
+    expect_size(network.input, training)?;
     let [measured, compared] = samples(training, options.calibration_images)?;
     progress(Progress::Total(measured.len() + compared.len() * (1 + Method::ALL.len())));
     check_import(&network, onnx, &measured)?;
 
     let done = || progress(Progress::Image);
     let histograms = calibrate::measure(&network, &measured, &done);
-    let expected: Vec<Vec<f64>> = compared
+    let expected: Vec<Vec<f32>> = compared
         .par_iter()
         .map(|pixels| {
-            let logits = float::activations(&network, &float::image(pixels)).pop().unwrap_or_default();
             done();
-            log_softmax(&logits)
+            float::activations(&network, &float::image(pixels)).pop().unwrap_or_default()
         })
         .collect();
+    let mut packer = Packer::default();
     let mut best: Option<(Candidate, QuantizedNetwork, Vec<u8>)> = None;
     let mut candidates = Vec::new();
     for method in Method::ALL {
-        let ranges: Vec<Range> = histograms.iter().map(|histogram| histogram.range(method)).collect();
+        let ranges: Vec<LayerRange> = histograms.iter().map(|histogram| histogram.range(method)).collect();
         let quantized = quantize(&network, &ranges)?;
         overflow::prove(&quantized)?;
-        let tnet = pack::pack(&quantized, &options.name, options.optimize, options.core)?;
-        let candidate = compare(method, &Model::parse(&tnet)?, &compared, &expected, &done)?;
+        let tnet = packer.pack(&quantized, &options.name, options.optimize, options.core)?;
+        let candidate = compare(method, &network, &Model::parse(&tnet)?, (&compared, &expected), &done)?;
         candidates.push(candidate.clone());
         if best.as_ref().is_none_or(|(best, ..)| candidate.divergence < best.divergence) {
             best = Some((candidate, quantized, tnet));
@@ -198,15 +196,11 @@ fn samples(images: &Dataset, count: usize) -> Result<[Vec<&[u8]>; 2], CompileErr
 /// Refuses an import that computes something else than tract does.
 fn check_import(network: &Network, onnx: &[u8], images: &[&[u8]]) -> Result<(), CompileError> {
     let original = OnnxModel::load(onnx)?;
+    let has_logits = has_logits(network);
     for (image, pixels) in images.iter().take(CHECKED_IMAGES).enumerate() {
         let own = float::activations(network, &float::image(pixels)).pop().unwrap_or_default();
         let theirs = original.logits(pixels)?;
-        // Softmax endings lose the logits' common part, and tiny probabilities.
-        let visible = |log: f64| log.max(f64::from(1e-6f32).ln());
-        let difference = |others: &[f32]| {
-            let pairs = log_softmax(&own).into_iter().zip(log_softmax(others));
-            pairs.map(|(own, other)| (visible(own) - visible(other)).abs()).fold(0.0, f64::max) as f32
-        };
+        let difference = |others: &[f32]| largest_difference(&own, others, has_logits);
         let nudged = (0..ERROR_PATTERNS).map(|pattern| difference(&nudged(network, pixels, pattern)));
         let allowed = IMPORT_TOLERANCE * largest(&own) + nudged.sum::<f32>();
         let difference = difference(&theirs);
@@ -217,17 +211,49 @@ fn check_import(network: &Network, onnx: &[u8], images: &[&[u8]]) -> Result<(), 
     Ok(())
 }
 
-/// The logits where each value that enters a layer is a little off: how much of its floats' errors a network shows.
+/// Whether the result is the sums of a dense layer: an exporter may have put a softmax behind it.
+fn has_logits(network: &Network) -> bool {
+    let last = network.layers.last();
+    last.is_some_and(|layer| layer.record.op == Op::Dense && layer.activation == Activation::Linear)
+}
+
+/// The largest difference of a value; of logits, as logarithms of probabilities.
+fn largest_difference(own: &[f32], others: &[f32], are_logits: bool) -> f32 {
+    let largest = |pairs: &mut dyn Iterator<Item = (f64, f64)>| {
+        pairs.map(|(own, other)| (own - other).abs()).fold(0.0, f64::max) as f32
+    };
+    let reals = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
+    if !are_logits || own.len() == 1 {
+        return largest(&mut reals(own).into_iter().zip(reals(others)));
+    }
+    // Softmax endings lose the logits' common part, and tiny probabilities.
+    let visible = |log: f64| log.max(f64::from(1e-6f32).ln());
+    let pairs = log_softmax(own).into_iter().zip(log_softmax(others));
+    largest(&mut pairs.map(|(own, other)| (visible(own), visible(other))))
+}
+
+/// The result where each value that enters a layer is a little off: how much of its floats' errors a network shows.
 fn nudged(network: &Network, pixels: &[u8], pattern: usize) -> Vec<f32> {
-    network.layers.iter().fold(float::image(pixels), |mut values, layer| {
-        let nudge = FLOAT_ERROR * largest(&values);
-        for (index, value) in values.iter_mut().enumerate() {
-            // Signs without a period, which no window of the next layer averages away.
-            let ones = (index * (2 * pattern + 1)).count_ones() as usize;
-            *value += if (ones + pattern).is_multiple_of(2) { nudge } else { -nudge };
+    let mut maps = vec![float::image(pixels)];
+    for layer in &network.layers {
+        if let Some(values) = maps.last_mut() {
+            nudge(values, pattern);
         }
-        float::layer(layer, &values)
-    })
+        let inputs: Vec<&[f32]> = layer.record.input_maps().map(|map| &maps[map][..]).collect();
+        let output = float::layer(layer, &inputs);
+        maps.push(output);
+    }
+    maps.pop().unwrap_or_default()
+}
+
+/// Changes each value a little.
+fn nudge(values: &mut [f32], pattern: usize) {
+    let nudge = FLOAT_ERROR * largest(values);
+    for (index, value) in values.iter_mut().enumerate() {
+        // Signs without a period, which no window of the next layer averages away.
+        let ones = (index * (2 * pattern + 1)).count_ones() as usize;
+        *value += if (ones + pattern).is_multiple_of(2) { nudge } else { -nudge };
+    }
 }
 
 /// The largest size of a value, at least 1.
@@ -235,23 +261,23 @@ fn largest(values: &[f32]) -> f32 {
     values.iter().fold(1.0, |largest, value| largest.max(value.abs()))
 }
 
-/// How close the integers come to `expected`, the floats' logarithms of probabilities.
+/// How close the integers come to what the floats give for the same images.
 fn compare(
     method: Method,
+    network: &Network,
     model: &Model<'_>,
-    images: &[&[u8]],
-    expected: &[Vec<f64>],
+    (images, expected): (&[&[u8]], &[Vec<f32>]),
     done: &(dyn Fn() + Sync),
 ) -> Result<Candidate, CompileError> {
+    let distance = if has_logits(network) { kullback_leibler } else { relative_error };
     let results: Vec<(f64, bool)> = images
         .par_iter()
         .zip(expected)
         .map(|(pixels, expected)| {
             let answer = model.answer(pixels)?;
-            let found = log_softmax(&answer.logits);
-            let divergence = expected.iter().zip(&found).map(|(p, q)| p.exp() * (p - q)).sum();
+            let own = Answer::new(expected.clone());
             done();
-            Ok((divergence, expected.iter().all(|p| *p <= expected[answer.class])))
+            Ok((distance(&own.logits, &answer.logits), own.logits.iter().all(|p| *p <= own.logits[answer.class])))
         })
         .collect::<Result<_, CompileError>>()?;
     let count = results.len() as f64;
@@ -260,4 +286,17 @@ fn compare(
         divergence: results.iter().map(|(divergence, _)| divergence).sum::<f64>() / count,
         agreement: results.iter().filter(|(_, same)| *same).count() as f64 / count,
     })
+}
+
+/// The divergence of the probabilities that logits stand for.
+fn kullback_leibler(expected: &[f32], found: &[f32]) -> f64 {
+    log_softmax(expected).iter().zip(log_softmax(found)).map(|(p, q)| p.exp() * (p - q)).sum()
+}
+
+/// The squared error as a part of the squared size.
+fn relative_error(expected: &[f32], found: &[f32]) -> f64 {
+    let squared = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>();
+    let size = squared(&mut expected.iter().map(|&value| f64::from(value)));
+    let errors = expected.iter().zip(found).map(|(&a, &b)| f64::from(a) - f64::from(b));
+    squared(&mut errors.into_iter()) / size.max(f64::MIN_POSITIVE)
 }

@@ -1,6 +1,7 @@
 //! Measures how well a model tells labelled images apart.
 
 use dataset::Dataset;
+use inference_core::format::Shape;
 use inference_core::{Model, Network};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -12,33 +13,42 @@ use crate::{CompileError, OnnxModel};
 pub struct Answer {
     /// The most likely class; the first one where several are equal.
     pub class: usize,
-    /// Real logits, one a class.
+    /// Real logits, one a class; of a model with a single output, zero and that.
     pub logits: Vec<f32>,
+}
+
+impl Answer {
+    /// What these outputs say. A single one says whether it is above zero: class 1.
+    pub fn new(mut outputs: Vec<f32>) -> Self {
+        if outputs.len() == 1 {
+            outputs.insert(0, 0.0);
+        }
+        Self { class: largest(&outputs), logits: outputs }
+    }
 }
 
 /// Something that classifies images.
 pub trait Classify: Sync {
-    /// Height and width of an image.
-    fn input_size(&self) -> (usize, usize);
+    /// What enters.
+    fn input_shape(&self) -> Shape;
 
-    /// What an image shows; `pixels` holds `height * width` bytes.
+    /// What an image shows; `pixels` holds `height * width * channels` bytes, channel fastest.
     fn answer(&self, pixels: &[u8]) -> Result<Answer, CompileError>;
 }
 
 impl Classify for OnnxModel {
-    fn input_size(&self) -> (usize, usize) {
-        OnnxModel::input_size(self)
+    fn input_shape(&self) -> Shape {
+        OnnxModel::input_shape(self)
     }
 
     fn answer(&self, pixels: &[u8]) -> Result<Answer, CompileError> {
-        let logits = self.logits(pixels)?;
-        Ok(Answer { class: largest(&logits), logits })
+        self.logits(pixels).map(Answer::new)
     }
 }
 
 impl Classify for Model<'_> {
-    fn input_size(&self) -> (usize, usize) {
-        (usize::from(self.input().height), usize::from(self.input().width))
+    fn input_shape(&self) -> Shape {
+        self.input()
     }
 
     fn answer(&self, pixels: &[u8]) -> Result<Answer, CompileError> {
@@ -46,8 +56,8 @@ impl Classify for Model<'_> {
         let core = |error: &dyn std::fmt::Display| CompileError::Calibration(error.to_string());
         let mut network = Network::new(self, &mut arena).map_err(|error| core(&error))?;
         let prediction = network.classify(pixels).map_err(|error| core(&error))?;
-        let logits = prediction.logits().iter().map(|logit| logit as f32 * self.logit_scale()).collect();
-        Ok(Answer { class: prediction.class(), logits })
+        let logits = prediction.logits().iter().map(|logit| logit as f32 * self.output_scale()).collect();
+        Ok(Answer { class: prediction.class(), ..Answer::new(logits) })
     }
 }
 
@@ -101,7 +111,7 @@ pub fn evaluate(
     limit: usize,
     done: &(dyn Fn() + Sync),
 ) -> Result<Evaluation, CompileError> {
-    expect_size(model.input_size(), images)?;
+    expect_size(model.input_shape(), images)?;
     let count = images.len().min(limit);
     if count == 0 {
         return Err(CompileError::Calibration("there are no images to evaluate".into()));
@@ -132,13 +142,19 @@ pub fn evaluate(
     Ok(evaluation)
 }
 
-/// Refuses images of another size than the model takes.
-pub fn expect_size((height, width): (usize, usize), images: &Dataset) -> Result<(), CompileError> {
-    if (images.height(), images.width()) != (height, width) {
+/// Refuses images of another size than the model takes. The pixels of several channels may lie side by side, and a vector
+/// takes an image row by row.
+pub fn expect_size(input: Shape, images: &Dataset) -> Result<(), CompileError> {
+    let fits = images.height() == usize::from(input.height) && images.width() == input.row_len();
+    let is_vector = (input.height, input.width) == (1, 1) && images.height() * images.width() == input.len();
+    if !fits && !is_vector {
         return Err(CompileError::Calibration(format!(
-            "the images are {} x {}, the network takes {height} x {width}: use images like those it was trained on",
+            "the images are {} x {}, the network takes {} x {} with {} channels: use images like those it was trained on",
             images.height(),
-            images.width()
+            images.width(),
+            input.height,
+            input.width,
+            input.channels
         )));
     }
     Ok(())

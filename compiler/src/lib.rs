@@ -10,10 +10,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The way of a model, one module a step: [`onnx`] reads the graph as a chain of fused float
-//! layers ([`graph`], folding in [`fold`]); [`calibrate`] measures the activations with [`float`];
+//! The way of a model, one module a step: [`onnx`] reads the file as fused float
+//! layers on maps ([`graph`], folding in [`fold`]); [`calibrate`] measures the activations with [`float`];
 //! [`quantize`] turns it into integers; [`overflow`] proves the accumulators; [`plan`] places the
-//! memory; [`pack`] writes the `.tnet` file and [`qdq`] the same integers as ONNX.
+//! memory; [`pack`] writes the `.tnet` file and [`qdq`] the same integers as ONNX. What the steps know of an
+//! operator is in [`ops`], of an activation in [`function`] and [`stage`].
 
 mod algorithm;
 pub mod calibrate;
@@ -23,8 +24,13 @@ mod error;
 pub mod evaluate;
 pub mod float;
 pub mod fold;
+pub mod function;
 pub mod graph;
+pub mod stage;
+pub mod quantization;
+pub mod ops;
 pub mod onnx;
+pub mod order;
 pub mod overflow;
 pub mod pack;
 pub mod picture;

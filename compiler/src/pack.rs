@@ -1,88 +1,141 @@
 //! Writes the model file, as `inference_core::format` describes it.
 
+use std::collections::HashMap;
+
 use inference_core::format::{
-    self, ALIGNMENT, Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, NAME_LEN, Op, VERSION,
+    self, ALIGNMENT, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, Map, NAME_LEN, VERSION,
 };
 use inference_core::{Model, winograd};
 
-use crate::quantize::{QuantizedLayer, QuantizedNetwork, sigmoid_table};
-use crate::{CompileError, Core, Optimize};
-use crate::{algorithm, plan};
+use crate::plan::{self, Graph};
+use crate::quantize::{QuantizedLayer, QuantizedNetwork};
+use crate::{CompileError, Core, Optimize, algorithm, ops};
 
 /// The bytes of the `.tnet` file, checked by the core that will run it.
 pub fn pack(network: &QuantizedNetwork, name: &str, optimize: Optimize, core: Core) -> Result<Vec<u8>, CompileError> {
-    let mut layers: Vec<Layer> = network.layers.iter().map(QuantizedLayer::record).collect();
-    algorithm::choose(network, &mut layers, optimize, core);
-    let arena_len = plan::plan(&mut layers, optimize);
-    let mut file = vec![0; HEADER_LEN + layers.len() * LAYER_LEN];
-    let mut table_offset = None;
-    for (record, layer) in layers.iter_mut().zip(&network.layers) {
-        let weights = weights(layer, record);
-        record.weights_len = offset(weights.len())?;
-        if !weights.is_empty() {
-            record.weights_offset = section(&mut file, weights)?;
+    Packer::default().pack(network, name, optimize, core)
+}
+
+/// Packs networks, and plans the memory once for those of the same shapes.
+#[derive(Default)]
+pub struct Packer {
+    /// What was planned: the layers without what does not matter to a plan, and the plan.
+    planned: Vec<(Graph, Optimize, Graph, u32)>,
+}
+
+impl Packer {
+    /// The same as [`pack`].
+    pub fn pack(
+        &mut self,
+        network: &QuantizedNetwork,
+        name: &str,
+        optimize: Optimize,
+        core: Core,
+    ) -> Result<Vec<u8>, CompileError> {
+        let mut graph = graph(network);
+        algorithm::choose(network, &mut graph.layers, optimize, core);
+        let arena_len = self.plan(&mut graph, optimize);
+        let mut file = vec![0; HEADER_LEN + graph.layers.len() * LAYER_LEN];
+        let mut tables = HashMap::new();
+        for (record, layer) in graph.layers.iter_mut().zip(&network.layers) {
+            let weights = weights(layer, record);
+            record.weights_len = offset(weights.len())?;
+            if !weights.is_empty() {
+                record.weights_offset = section(&mut file, weights)?;
+            }
+            if record.scales() > 0 {
+                record.bias_offset = section(&mut file, words(&layer.folded_bias))?;
+                record.multiplier_offset = section(&mut file, words(&layer.multipliers))?;
+                record.shift_offset = section(&mut file, layer.shifts.iter().copied())?;
+            }
+            if !layer.table.is_empty() {
+                // Layers with the same table, such as those of all sigmoids, share it.
+                record.table_offset = match tables.get(&layer.table) {
+                    Some(&offset) => offset,
+                    None => section(&mut file, layer.table.iter().copied())?,
+                };
+                tables.insert(&layer.table, record.table_offset);
+            }
         }
-        record.bias_offset = section(&mut file, words(&layer.folded_bias))?;
-        if layer.stage != Activation::Logits {
-            record.multiplier_offset = section(&mut file, words(&layer.multipliers))?;
-            record.shift_offset = section(&mut file, layer.shifts.iter().copied())?;
+        let mut header = Header {
+            version: VERSION,
+            layer_count: graph.layers.len() as u16,
+            file_len: offset(file.len())?,
+            crc: 0,
+            arena_len,
+            input: graph.input,
+            input_scale: network.input_quantization.scale,
+            output_scale: network.output_scale(),
+            name: name_field(name)?,
+        };
+        for (slot, record) in file[HEADER_LEN..].chunks_exact_mut(LAYER_LEN).zip(&graph.layers) {
+            slot.copy_from_slice(&record.encode());
         }
-        if layer.stage == Activation::Table {
-            // All sigmoids share one table.
-            record.table_offset = match table_offset {
-                Some(offset) => offset,
-                None => section(&mut file, sigmoid_table())?,
-            };
-            table_offset = Some(record.table_offset);
-        }
+        file[..HEADER_LEN].copy_from_slice(&header.encode());
+        header.crc = format::checksum(&file);
+        file[..HEADER_LEN].copy_from_slice(&header.encode());
+        Model::parse(&file)?;
+        Ok(file)
     }
-    let mut header = Header {
-        version: VERSION,
-        layer_count: layers.len() as u16,
-        file_len: offset(file.len())?,
-        crc: 0,
-        arena_len,
-        input: network.input,
-        classes: network.layers.last().map_or(0, |layer| layer.output.channels),
-        logit_scale: network.logit_scale(),
-        name: name_field(name)?,
+
+    /// Gives the maps and layers their memory.
+    fn plan(&mut self, graph: &mut Graph, optimize: Optimize) -> u32 {
+        let key = shapes(graph);
+        let known = self.planned.iter().find(|(shapes, goal, ..)| (shapes, *goal) == (&key, optimize));
+        let (planned, arena_len) = match known {
+            Some((_, _, planned, arena_len)) => (planned.clone(), *arena_len),
+            None => {
+                let mut planned = key.clone();
+                let arena_len = plan::plan(&mut planned, optimize);
+                self.planned.push((key, optimize, planned.clone(), arena_len));
+                (planned, arena_len)
+            }
+        };
+        graph.input.ring = planned.input.ring;
+        for (layer, planned) in graph.layers.iter_mut().zip(planned.layers) {
+            layer.ring = planned.ring;
+            layer.start_rows = planned.start_rows;
+            (layer.scratch_offset, layer.scratch_len) = (planned.scratch_offset, planned.scratch_len);
+        }
+        arena_len
+    }
+}
+
+/// The records of a network, still without places.
+fn graph(network: &QuantizedNetwork) -> Graph {
+    let zero_point = network.input_quantization.zero_point;
+    Graph {
+        input: Map { shape: network.input, zero_point, ..Map::default() },
+        layers: network.layers.iter().map(|layer| layer.record).collect(),
+    }
+}
+
+/// The graph without the numbers that differ between two ways to quantize it.
+fn shapes(graph: &Graph) -> Graph {
+    let layer = |layer: &Layer| Layer {
+        algorithm: layer.algorithm,
+        activation: layer.activation,
+        window: layer.window,
+        pool: layer.pool,
+        inputs: layer.inputs,
+        groups: layer.groups,
+        ..Layer::new(layer.op, layer.input, layer.output)
     };
-    for (slot, record) in file[HEADER_LEN..].chunks_exact_mut(LAYER_LEN).zip(&layers) {
-        slot.copy_from_slice(&record.encode());
+    Graph {
+        input: Map { shape: graph.input.shape, ..Map::default() },
+        layers: graph.layers.iter().map(layer).collect(),
     }
-    file[..HEADER_LEN].copy_from_slice(&header.encode());
-    header.crc = format::checksum(&file);
-    file[..HEADER_LEN].copy_from_slice(&header.encode());
-    Model::parse(&file)?;
-    Ok(file)
 }
 
 /// The weights as the kernels of the operator and the algorithm read them.
 fn weights(layer: &QuantizedLayer, record: &Layer) -> Vec<u8> {
-    let (outputs, weights) = (layer.channels(), &layer.weights);
-    let byte = |index: usize| weights[index] as u8;
-    if record.algorithm == Algorithm::Winograd {
-        return winograd::stored_weights(record, weights).flat_map(i16::to_le_bytes).collect();
-    }
-    match layer.op {
-        // [out][taps] as [taps][out].
-        Op::DepthwiseConv => {
-            let taps = weights.len() / outputs;
-            (0..taps).flat_map(|tap| (0..outputs).map(move |output| byte(output * taps + tap))).collect()
-        }
-        // [out][row][rest] as [row][out][rest].
-        Op::Dense => {
-            let rows = usize::from(layer.input.height);
-            let rest = weights.len() / outputs / rows;
-            let start = |row: usize, output: usize| (output * rows + row) * rest;
-            let starts = (0..rows).flat_map(|row| (0..outputs).map(move |output| start(row, output)));
-            starts.flat_map(|start| (start..start + rest).map(byte)).collect()
-        }
-        _ => (0..weights.len()).map(byte).collect(),
+    match record.algorithm {
+        Algorithm::Winograd => winograd::stored_weights(record, &layer.weights).flat_map(i16::to_le_bytes).collect(),
+        Algorithm::Direct => ops::of(record.op).stored_weights(layer),
     }
 }
 
-fn words(values: &[i32]) -> impl Iterator<Item = u8> {
+fn words(values: &[i32]) -> impl Iterator<Item = u8> + '_ {
     values.iter().flat_map(|value| value.to_le_bytes())
 }
 

@@ -37,8 +37,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut network = Network::new(&model, &mut arena)?;
     let prediction = network.classify(&pixels)?;
     let logits: Vec<i32> = prediction.logits().iter().collect();
-    let mut probabilities = vec![0.0; model.classes()];
-    softmax(prediction.logits(), model.logit_scale(), &mut probabilities);
+    let mut probabilities = vec![0.0; model.outputs()];
+    softmax(prediction.logits(), model.output_scale(), &mut probabilities);
     let class = prediction.class();
     if arguments.json {
         println!("{}", json!({"class": class, "logits": logits, "probabilities": probabilities}));

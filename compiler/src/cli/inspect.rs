@@ -6,7 +6,8 @@ use clap::Args;
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
 use inference_core::Model;
-use inference_core::format::{Activation, Algorithm, Layer, Op, Pool, Shape};
+use inference_core::format::{Activation, Algorithm, Layer, Map, Op, Pool, Shape};
+use inference_core::schedule::Layers;
 use serde_json::{Value, json};
 
 use super::{parse, read};
@@ -35,26 +36,29 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// The model as one object.
 pub fn to_json(model: &Model<'_>) -> Value {
-    let layers: Vec<Value> =
-        model.layers().zip(memory(model)).map(|(layer, memory)| layer_json(&layer, memory)).collect();
+    let layers: Vec<Value> = model.layers().zip(memory(model)).map(|(layer, memory)| layer_json(&layer, &memory)).collect();
     json!({
         "name": model.name(),
         "input": shape(model.input()),
-        "classes": model.classes(),
+        "input_scale": model.input_scale(),
+        "input_zero_point": model.input_zero_point(),
+        "output": shape(model.output()),
+        "classes": model.outputs(),
         "arena_bytes": model.arena_len(),
         "flash_bytes": model.bytes().len(),
         "macs": model.layers().map(|layer| layer.macs()).sum::<u64>(),
         "params": model.layers().map(|layer| parameters(&layer)).sum::<u64>(),
-        "logit_scale": model.logit_scale(),
+        "output_scale": model.output_scale(),
         "layers": layers,
     })
 }
 
-fn layer_json(layer: &Layer, memory: &str) -> Value {
+fn layer_json(layer: &Layer, memory: &Memory) -> Value {
     json!({
         "op": op(layer.op),
         "algorithm": algorithm(layer.algorithm),
         "activation": activation(layer),
+        "inputs": layer.input_maps().collect::<Vec<_>>(),
         "input": shape(layer.input),
         "output": shape(layer.output),
         "kernel": [layer.window.kernel_height, layer.window.kernel_width],
@@ -62,10 +66,10 @@ fn layer_json(layer: &Layer, memory: &str) -> Value {
         "params": parameters(layer),
         "macs": layer.macs(),
         "weight_bytes": layer.weights_len,
-        "memory": memory,
-        "ring_rows": layer.ring_rows,
+        "memory": memory.kind,
+        "ring_rows": memory.map.ring.rows,
         "start_rows": layer.start_rows,
-        "arena_bytes": layer.ring_len() + layer.scratch_len as usize,
+        "arena_bytes": memory.map.ring_len() + layer.scratch_len as usize,
     })
 }
 
@@ -82,18 +86,18 @@ pub fn table(model: &Model<'_>) -> String {
             parameters(&layer).to_string(),
             layer.macs().to_string(),
             layer.weights_len.to_string(),
-            format!("{memory}, {} of {}", layer.ring_rows, layer.input.height),
-            (layer.ring_len() + layer.scratch_len as usize).to_string(),
+            format!("{}, {} of {}", memory.kind, memory.map.ring.rows, layer.input.height),
+            (memory.map.ring_len() + layer.scratch_len as usize).to_string(),
         ]);
     }
     for column in table.column_iter_mut().skip(3) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     format!(
-        "{}: {} in, {} classes\n{table}\narena {} bytes, flash {} bytes, {} parameters, {} multiply-accumulates",
+        "{}: {} in, {} out\n{table}\narena {} bytes, flash {} bytes, {} parameters, {} multiply-accumulates",
         model.name(),
         shape(model.input()),
-        model.classes(),
+        shape(model.output()),
         model.arena_len(),
         model.bytes().len(),
         model.layers().map(|layer| parameters(&layer)).sum::<u64>(),
@@ -101,26 +105,37 @@ pub fn table(model: &Model<'_>) -> String {
     )
 }
 
+/// How the first map that a layer reads is kept.
+struct Memory {
+    map: Map,
+    kind: &'static str,
+}
+
 /// How each layer's input is kept. Memory is shared over time, so the layers' bytes add up to more than the arena.
-fn memory(model: &Model<'_>) -> Vec<&'static str> {
-    let bytes = |layer: &Layer| layer.ring_offset as usize..layer.ring_offset as usize + layer.ring_len();
-    let mut maker = 0..0;
+fn memory(model: &Model<'_>) -> Vec<Memory> {
+    let bytes = |map: &Map| map.ring.offset as usize..map.ring.offset as usize + map.ring_len();
     let memory = model.layers().map(|layer| {
-        let made_from = std::mem::replace(&mut maker, bytes(&layer));
-        if maker.start < made_from.end && made_from.start < maker.end {
-            "in place"
-        } else if layer.ring_rows == layer.input.height {
-            "whole"
-        } else {
-            "ring"
-        }
+        let map = |index: usize| model.map(index).unwrap_or_default();
+        let number = usize::from(layer.inputs[0]);
+        let input = map(number);
+        let made_from = number.checked_sub(1).and_then(|maker| model.layer(maker));
+        let shared = made_from.is_some_and(|maker| {
+            let (maker, own) = (bytes(&map(usize::from(maker.inputs[0]))), bytes(&input));
+            own.start < maker.end && maker.start < own.end
+        });
+        let kind = match (shared, input.ring.rows == input.shape.height) {
+            (true, _) => "in place",
+            (false, true) => "whole",
+            (false, false) => "ring",
+        };
+        Memory { map: input, kind }
     });
     memory.collect()
 }
 
 /// Weights and biases, batch normalization folded.
 fn parameters(layer: &Layer) -> u64 {
-    let biases = if layer.op == Op::GlobalAveragePool { 0 } else { u64::from(layer.output.channels) };
+    let biases = if layer.weight_count() == 0 { 0 } else { u64::from(layer.output.channels) };
     layer.weight_count() + biases
 }
 
@@ -130,17 +145,28 @@ fn shape(shape: Shape) -> String {
 
 fn describe(layer: &Layer) -> String {
     let window = &layer.window;
-    if layer.op == Op::GlobalAveragePool && layer.activation == Activation::Clamp {
-        return op(layer.op).into();
-    }
     let mut text = op(layer.op).to_string();
-    if matches!(layer.op, Op::Conv | Op::DepthwiseConv) {
+    let slides = match layer.op {
+        Op::Conv | Op::GroupedConv | Op::DepthwiseConv | Op::MaxPool | Op::AveragePool => true,
+        Op::Dense | Op::GlobalAveragePool | Op::Add | Op::Concat => false,
+    };
+    if slides {
         text += &format!(" {}x{}", window.kernel_height, window.kernel_width);
         if (window.stride_height, window.stride_width) != (1, 1) {
             text += &format!(" / {}x{}", window.stride_height, window.stride_width);
         }
     }
-    text += &format!(", {}", activation(layer));
+    let maps: Vec<String> = layer.input_maps().map(|map| map.to_string()).collect();
+    if layer.joins() {
+        text += &format!(" of maps {}", maps.join(" and "));
+    }
+    let plain = match layer.op {
+        Op::GlobalAveragePool | Op::MaxPool | Op::AveragePool | Op::Concat => activation(layer) == "linear",
+        Op::Conv | Op::GroupedConv | Op::DepthwiseConv | Op::Dense | Op::Add => false,
+    };
+    if !plain {
+        text += &format!(", {}", activation(layer));
+    }
     if layer.pool != Pool::NONE {
         text += &format!(", max {0}x{0} / {1}", layer.pool.size, layer.pool.stride);
     }
@@ -153,7 +179,11 @@ fn op(op: Op) -> &'static str {
         Op::DepthwiseConv => "depthwise",
         Op::Dense => "dense",
         Op::GlobalAveragePool => "average",
-        _ => "unknown",
+        Op::Add => "add",
+        Op::MaxPool => "max pool",
+        Op::AveragePool => "average pool",
+        Op::Concat => "concat",
+        Op::GroupedConv => "grouped conv",
     }
 }
 
@@ -161,17 +191,17 @@ fn algorithm(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::Direct => "direct",
         Algorithm::Winograd => "winograd",
-        _ => "unknown",
     }
 }
 
 /// What the integers tell: a ReLU and a tensor that is never negative look the same.
 fn activation(layer: &Layer) -> &'static str {
-    match layer.activation {
-        Activation::Clamp if layer.low == layer.output_zero_point => "relu",
-        Activation::Clamp => "linear",
-        Activation::Table => "table",
-        Activation::Logits => "logits",
-        _ => "unknown",
+    match (layer.activation, layer.low, layer.high) {
+        // What was never negative has a zero point of zero, whatever its activation.
+        (Activation::Clamp, low, u8::MAX) if low == layer.output_zero_point && layer.op != Op::GlobalAveragePool => "relu",
+        (Activation::Clamp, 0, u8::MAX) => "linear",
+        (Activation::Clamp, ..) => "clamp",
+        (Activation::Table | Activation::ByteTable, ..) => "table",
+        (Activation::Logits, ..) => "logits",
     }
 }

@@ -1,0 +1,56 @@
+//! What the operators with a filter for each output channel share.
+
+use super::{Integers, LARGEST};
+use crate::graph::Layer;
+use crate::quantization::Quantization;
+use crate::quantize::QuantizedLayer;
+
+/// Largest size of a quantized weight.
+const WEIGHT_LIMIT: f32 = 127.0;
+/// A bias takes at most this many steps, so that the sums still have room.
+const BIAS_LIMIT: f64 = (1 << 29) as f64;
+
+/// Filters of 8 bits with a scale an output channel.
+pub fn integers(layer: &Layer, input: Quantization) -> Integers {
+    let weight_scales = weight_scales(layer, input.scale);
+    let mut integers = Integers { weights: Vec::with_capacity(layer.weights.len()), ..Default::default() };
+    for ((filter, &scale), &bias) in layer.filters().zip(&weight_scales).zip(&layer.bias) {
+        let steps = |weight: f32| (weight / scale).round().clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT) as i8;
+        let filter: Vec<i8> = filter.iter().map(|&weight| steps(weight)).collect();
+        let step = f64::from(input.scale) * f64::from(scale);
+        integers.bias.push((f64::from(bias) / step).round() as i64);
+        let sum: i64 = filter.iter().map(|&weight| i64::from(weight)).sum();
+        integers.zero_sums.push(i64::from(input.zero_point) * sum);
+        integers.steps.push(step);
+        integers.weights.extend(filter);
+    }
+    Integers { weight_scales, ..integers }
+}
+
+/// One scale an output channel so that the largest weight is 127 steps.
+fn weight_scales(layer: &Layer, input_scale: f32) -> Vec<f32> {
+    let largest = |filter: &[f32]| filter.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));
+    let scale = |(filter, &bias): (&[f32], &f32)| {
+        // A channel of very small weights takes a scale that its bias can be written in.
+        let for_bias = f64::from(bias).abs() / (BIAS_LIMIT * f64::from(input_scale));
+        let scale = (largest(filter) / WEIGHT_LIMIT).max(for_bias as f32);
+        // All weights and the bias are zero: any scale does.
+        if scale.is_normal() { scale } else { 1.0 / WEIGHT_LIMIT }
+    };
+    layer.filters().zip(&layer.bias).map(scale).collect()
+}
+
+/// All negative products, and all positive ones.
+pub fn bounds(layer: &QuantizedLayer, channel: usize) -> (i64, i64) {
+    let (mut low, mut high) = (0, 0);
+    for &weight in layer.filters().nth(channel).unwrap_or(&[]) {
+        let most = LARGEST * i64::from(weight);
+        if weight < 0 { low += most } else { high += most }
+    }
+    (low, high)
+}
+
+/// The weights as they are.
+pub fn as_they_are(layer: &QuantizedLayer) -> Vec<u8> {
+    layer.weights.iter().map(|&weight| weight as u8).collect()
+}

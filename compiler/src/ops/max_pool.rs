@@ -1,0 +1,28 @@
+//! Max pooling as a layer of its own.
+
+use super::{Integers, Operator};
+use crate::graph::Layer;
+use crate::qdq::{Writer, pooled};
+use crate::quantization::Quantization;
+use crate::quantize::QuantizedLayer;
+
+/// The operator. Its bytes stay as they are.
+pub struct MaxPool;
+
+impl Operator for MaxPool {
+    fn integers(&self, _layer: &Layer, _inputs: &[Quantization]) -> Integers {
+        Integers::default()
+    }
+
+    fn bounds(&self, _layer: &QuantizedLayer, _scale: usize) -> (i64, i64) {
+        (0, 0)
+    }
+
+    fn stored_weights(&self, _layer: &QuantizedLayer) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn write(&self, layer: &QuantizedLayer, inputs: &[&str], output: &str, writer: &mut Writer) -> String {
+        writer.onnx.node("MaxPool", output, inputs, pooled(&layer.record.window))
+    }
+}
