@@ -6,9 +6,11 @@ use std::thread::{self, JoinHandle};
 
 use compiler::device::{Connection, DeviceError, DeviceInfo};
 use protocol::{
-    ErrorCode, FrameError, FrameReader, Info, Prediction, REPLY_LEN, Reply, Request, UNREADABLE, VERSION, decode,
-    encode, request_len,
+    ErrorCode, FrameError, FrameReader, Info, MAX_OUTPUTS, Prediction, Request, UNREADABLE, VERSION, decode, encode,
+    reply_len, request_len,
 };
+
+type Reply<'a> = protocol::Reply<'a, Vec<i32>>;
 
 const PIXELS: [u8; 6] = [1, 0, 2, 0, 3, 9];
 const INFO: Info<'_> = Info {
@@ -22,7 +24,7 @@ const INFO: Info<'_> = Info {
     height: 3,
     width: 2,
     channels: 1,
-    classes: 2,
+    outputs: 2,
     arena_bytes: 1,
     model_bytes: 2,
     flash_bytes: 3,
@@ -48,7 +50,7 @@ fn board(script: Script) -> (Connection, JoinHandle<usize>) {
                 break;
             }
             for (sequence, reply) in replies {
-                let mut buffer = [0; REPLY_LEN];
+                let mut buffer = vec![0; reply_len(MAX_OUTPUTS)];
                 line.write_all(encode(sequence.unwrap_or(frame.sequence), &reply, &mut buffer).unwrap()).unwrap();
             }
         }
@@ -58,8 +60,8 @@ fn board(script: Script) -> (Connection, JoinHandle<usize>) {
     (Connection::tcp(&address).unwrap(), server)
 }
 
-fn prediction(class: u8) -> Reply<'static> {
-    let logits = [-5, i32::from(class)].into_iter().collect();
+fn prediction(class: u16) -> Reply<'static> {
+    let logits = vec![-5, i32::from(class)];
     Reply::Prediction(Prediction { class, ticks: Some(3), logits })
 }
 
@@ -84,6 +86,18 @@ fn info_and_instructions() {
         None,
         "a real board's ticks are no instructions"
     );
+    assert_eq!(requests(board), 1);
+}
+
+#[test]
+fn a_model_may_have_as_many_outputs_as_the_format_allows() {
+    let script: Script = |_, _| {
+        let logits = (0..MAX_OUTPUTS).map(|output| if output % 3 == 0 { i32::MIN } else { output as i32 }).collect();
+        vec![(None, Reply::Prediction(Prediction { class: MAX_OUTPUTS as u16 - 1, ticks: None, logits }))]
+    };
+    let mut board = board(script);
+    let found = board.0.classify(&PIXELS).unwrap();
+    assert_eq!((found.class, found.logits.len(), found.logits[3]), (MAX_OUTPUTS - 1, MAX_OUTPUTS, i32::MIN));
     assert_eq!(requests(board), 1);
 }
 

@@ -107,10 +107,10 @@ fn shape(info: &DeviceInfo) -> Shape {
 }
 
 fn describe(info: &DeviceInfo) -> String {
-    let DeviceInfo { board, core, model, height, width, channels, classes, .. } = info;
+    let DeviceInfo { board, core, model, height, width, channels, outputs, .. } = info;
     let place = if info.emulated { "emulated " } else { "" };
     format!(
-        "{place}{board}, {core}\nmodel {model}: {height} x {width} x {channels} pixels, {classes} classes\n\
+        "{place}{board}, {core}\nmodel {model}: {height} x {width} x {channels} values, {outputs} outputs\n\
          flash {} bytes (model {}), arena {} bytes",
         info.flash_bytes, info.model_bytes, info.arena_bytes
     )

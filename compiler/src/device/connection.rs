@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use protocol::{ErrorCode, FrameReader, REPLY_LEN, Reply, Request, UNREADABLE, decode, encode, frame_len};
+use protocol::{ErrorCode, FrameReader, MAX_OUTPUTS, Request, UNREADABLE, decode, encode, frame_len, reply_len};
 use serde::Serialize;
 
 use super::DeviceError;
@@ -18,6 +18,9 @@ const POLL: Duration = Duration::from_millis(200);
 /// A zero ends whatever the board has read so far.
 const DELIMITER: u8 = 0;
 
+/// A reply with its logits, as many as the model has.
+type Reply<'a> = protocol::Reply<'a, Vec<i32>>;
+
 /// A serial line in both directions, with a read timeout of [`POLL`].
 trait Line: Read + Write + Send {}
 impl<T: Read + Write + Send> Line for T {}
@@ -25,7 +28,8 @@ impl<T: Read + Write + Send> Line for T {}
 /// A line to a board.
 pub struct Connection {
     line: BufReader<Box<dyn Line>>,
-    reader: FrameReader<REPLY_LEN>,
+    /// Takes the longest answer of any model.
+    reader: Box<FrameReader<{ reply_len(MAX_OUTPUTS) }>>,
     sequence: u8,
 }
 
@@ -42,7 +46,7 @@ pub struct DeviceInfo {
     pub height: u16,
     pub width: u16,
     pub channels: u16,
-    pub classes: u16,
+    pub outputs: u16,
     pub arena_bytes: u32,
     pub model_bytes: u32,
     pub flash_bytes: u32,
@@ -73,7 +77,7 @@ impl DeviceInfo {
 pub struct DevicePrediction {
     /// The most likely class.
     pub class: usize,
-    /// The accumulators of the last layer, in the order of the classes.
+    /// What leaves the model, one number each, in its order.
     pub logits: Vec<i32>,
     /// Counter ticks spent in the network, if the board can count.
     pub ticks: Option<u64>,
@@ -119,7 +123,7 @@ impl Connection {
     }
 
     fn new(line: Box<dyn Line>) -> Self {
-        Self { line: BufReader::new(line), reader: FrameReader::new(), sequence: UNREADABLE }
+        Self { line: BufReader::new(line), reader: Box::default(), sequence: UNREADABLE }
     }
 
     /// What the board is. Refuses a board of another protocol version.
@@ -138,7 +142,7 @@ impl Connection {
                 height: info.height,
                 width: info.width,
                 channels: info.channels,
-                classes: info.classes,
+                outputs: info.outputs,
                 arena_bytes: info.arena_bytes,
                 model_bytes: info.model_bytes,
                 flash_bytes: info.flash_bytes,
@@ -272,7 +276,7 @@ fn prediction(reply: Reply<'_>) -> Option<DevicePrediction> {
     let Reply::Prediction(prediction) = reply else { return None };
     Some(DevicePrediction {
         class: prediction.class.into(),
-        logits: prediction.logits.to_vec(),
+        logits: prediction.logits,
         ticks: prediction.ticks,
     })
 }
