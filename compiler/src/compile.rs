@@ -10,7 +10,7 @@ use crate::calibrate::{self, LayerRange, Method};
 use crate::evaluate::{Answer, Classify, expect_size, log_softmax};
 use crate::graph::{Activation, Network};
 use crate::pack::Packer;
-use crate::quantize::{QuantizedNetwork, quantize};
+use crate::quantize::{Outputs, QuantizedNetwork, quantize};
 use crate::{CompileError, Core, OnnxModel, float, onnx, order, overflow, qdq};
 
 /// Images on which the import is checked against tract.
@@ -33,12 +33,20 @@ pub struct Options {
     pub core: Core,
     /// Training images to measure activations on, and as many others to compare methods on.
     pub calibration_images: usize,
+    /// What leaves the network.
+    pub outputs: Outputs,
 }
 
 impl Options {
     /// The usual options for a model of this name.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), optimize: Optimize::default(), core: Core::default(), calibration_images: 1000 }
+        Self {
+            name: name.into(),
+            optimize: Optimize::default(),
+            core: Core::default(),
+            calibration_images: 1000,
+            outputs: Outputs::default(),
+        }
     }
 }
 
@@ -158,7 +166,7 @@ pub fn compile_with(
     let mut candidates = Vec::new();
     for method in Method::ALL {
         let ranges: Vec<LayerRange> = histograms.iter().map(|histogram| histogram.range(method)).collect();
-        let quantized = quantize(&network, &ranges)?;
+        let quantized = quantize(&network, &ranges, options.outputs)?;
         overflow::prove(&quantized)?;
         let tnet = packer.pack(&quantized, &options.name, options.optimize, options.core)?;
         let candidate = compare(method, &network, &Model::parse(&tnet)?, (&compared, &expected), &done)?;

@@ -9,6 +9,21 @@ use crate::ops::{self, Integers};
 use crate::quantization::{Quantization, multiplier};
 use crate::stage::Stage;
 
+/// Most logits that are taken to be classes.
+const MOST_LOGITS: u16 = 256;
+
+/// What leaves a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outputs {
+    /// Logits where the last layer is dense, has no activation and gives no more than 256 values; bytes otherwise.
+    #[default]
+    Auto,
+    /// The sums of a dense layer, 32 bits each; bytes where the last layer is another one.
+    Logits,
+    /// Bytes.
+    Bytes,
+}
+
 /// A network of integers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedNetwork {
@@ -55,6 +70,19 @@ pub struct QuantizedLayer {
     pub table: Vec<u8>,
 }
 
+impl Outputs {
+    /// Whether this last layer gives logits.
+    fn are_logits(self, last: &Layer) -> bool {
+        let possible = last.record.op == Op::Dense && last.activation == graph::Activation::Linear;
+        let wanted = match self {
+            Self::Auto => last.record.output.channels <= MOST_LOGITS,
+            Self::Logits => true,
+            Self::Bytes => false,
+        };
+        possible && wanted
+    }
+}
+
 impl QuantizedNetwork {
     /// The real value of one step of what leaves.
     pub fn output_scale(&self) -> f32 {
@@ -84,15 +112,13 @@ impl QuantizedLayer {
 }
 
 /// Quantizes the network; `ranges` holds what each layer's sums and output cover.
-///
-/// A dense layer without activation at the end gives logits; anything else gives bytes.
-pub fn quantize(network: &Network, ranges: &[LayerRange]) -> Result<QuantizedNetwork, CompileError> {
+pub fn quantize(network: &Network, ranges: &[LayerRange], outputs: Outputs) -> Result<QuantizedNetwork, CompileError> {
     let input_quantization = Quantization::PIXELS;
     let mut quantized = QuantizedNetwork { input: network.input, input_quantization, layers: Vec::new() };
     for (index, (layer, &range)) in network.layers.iter().zip(ranges).enumerate() {
         let inputs: Vec<_> = layer.record.input_maps().map(|map| quantized.quantization(map)).collect();
         let is_last = index + 1 == network.layers.len();
-        let is_logits = is_last && layer.record.op == Op::Dense && layer.activation == graph::Activation::Linear;
+        let is_logits = is_last && outputs.are_logits(layer);
         quantized.layers.push(quantize_layer(layer, inputs, range, is_logits)?);
     }
     Ok(quantized)

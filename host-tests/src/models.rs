@@ -7,13 +7,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use ::networks::NetworkSpec;
 use anyhow::{Context, Result};
 use compiler::calibrate::{Method, measure};
 use compiler::quantize::{QuantizedNetwork, quantize};
-use compiler::{Core, Optimize, Options, compile, overflow, pack};
+use compiler::{Core, Optimize, Options, Outputs, compile, overflow, pack};
 use dataset::{Dataset, Split};
 
-use crate::networks::Spec;
+use crate::networks::{self, with_random_weights};
 use crate::shipped;
 
 /// Few: they decide about scales, not about instructions or memory.
@@ -51,7 +52,7 @@ pub struct Measured {
 
 impl Measured {
     /// The network, quantized.
-    pub fn new(spec: &Spec) -> Result<Self> {
+    pub fn new(spec: &NetworkSpec) -> Result<Self> {
         let onnx = shipped::path(&spec.name, "model.onnx");
         let trained = onnx.exists();
         let integers = if trained {
@@ -83,12 +84,13 @@ impl Measured {
 }
 
 /// The network with random weights, quantized.
-fn random(spec: &Spec) -> Result<QuantizedNetwork> {
-    let network = spec.with_random_weights()?;
-    let images: Vec<&[u8]> = (0..CALIBRATION_IMAGES).map(|index| TRAINING.image(index)).collect();
-    let histograms = measure(&network, &images, &|| {});
-    let ranges: Vec<_> = histograms.iter().map(|histogram| histogram.range(Method::MinMax)).collect();
-    let quantized = quantize(&network, &ranges)?;
+pub fn random(spec: &NetworkSpec) -> Result<QuantizedNetwork> {
+    let network = with_random_weights(spec)?;
+    let images: Vec<Vec<u8>> = (0..CALIBRATION_IMAGES).map(|index| networks::input(network.input, index)).collect();
+    let images: Vec<&[u8]> = images.iter().map(Vec::as_slice).collect();
+    let measurements = measure(&network, &images, &|| {});
+    let ranges: Vec<_> = measurements.iter().map(|measurement| measurement.range(Method::MinMax)).collect();
+    let quantized = quantize(&network, &ranges, Outputs::Auto)?;
     overflow::prove(&quantized)?;
     Ok(quantized)
 }

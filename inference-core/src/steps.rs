@@ -11,13 +11,9 @@ impl Layer {
         match self.op {
             Op::GlobalAveragePool => true,
             Op::Dense => self.input.height > 1 || self.activation == Activation::Logits,
-            Op::Conv
-            | Op::GroupedConv
-            | Op::DepthwiseConv
-            | Op::Add
-            | Op::MaxPool
-            | Op::AveragePool
-            | Op::Concat => false,
+            Op::Conv | Op::GroupedConv | Op::DepthwiseConv | Op::Add | Op::MaxPool | Op::AveragePool | Op::Concat => {
+                false
+            }
         }
     }
 

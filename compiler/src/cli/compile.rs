@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
-use compiler::{Compiled, Core, Optimize, Options, Progress, compile_with};
+use compiler::{Compiled, Core, Optimize, Options, Outputs, Progress, compile_with};
 use dataset::{Dataset, Split};
 use inference_core::Model;
 use serde_json::json;
@@ -32,6 +32,9 @@ pub struct Arguments {
     /// The processor core that speed is for, as Cortex-M55; the model runs on every other one too
     #[arg(long, default_value_t)]
     core: Core,
+    /// What leaves the network: logits (32 bits each, from a dense layer) or bytes, which take a quarter of the memory
+    #[arg(long, value_enum, default_value_t = Results::Auto)]
+    outputs: Results,
     /// The model's name, at most 24 bytes [default: the ONNX file's, or its directory's if that is model.onnx]
     #[arg(long)]
     name: Option<String>,
@@ -51,6 +54,26 @@ enum Goal {
     Flash,
     /// Smallest arena
     Ram,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Results {
+    /// Logits where the last layer is dense without activation and has at most 256 outputs, bytes otherwise
+    Auto,
+    /// Logits where the last layer is dense without activation
+    Logits,
+    /// Bytes
+    Bytes,
+}
+
+impl From<Results> for Outputs {
+    fn from(results: Results) -> Self {
+        match results {
+            Results::Auto => Self::Auto,
+            Results::Logits => Self::Logits,
+            Results::Bytes => Self::Bytes,
+        }
+    }
 }
 
 impl From<Goal> for Optimize {
@@ -77,6 +100,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         optimize: arguments.optimize.into(),
         core: arguments.core,
         calibration_images: arguments.calibration_images,
+        outputs: arguments.outputs.into(),
     };
     let bar = progress_bar("calibrating", 0);
     let compiled = compile_with(&onnx, &training, &options, &|progress| match progress {

@@ -36,7 +36,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// The model as one object.
 pub fn to_json(model: &Model<'_>) -> Value {
-    let layers: Vec<Value> = model.layers().zip(memory(model)).map(|(layer, memory)| layer_json(&layer, &memory)).collect();
+    let layers: Vec<Value> =
+        model.layers().zip(memory(model)).map(|(layer, memory)| layer_json(&layer, &memory)).collect();
     json!({
         "name": model.name(),
         "input": shape(model.input()),
@@ -198,7 +199,9 @@ fn algorithm(algorithm: Algorithm) -> &'static str {
 fn activation(layer: &Layer) -> &'static str {
     match (layer.activation, layer.low, layer.high) {
         // What was never negative has a zero point of zero, whatever its activation.
-        (Activation::Clamp, low, u8::MAX) if low == layer.output_zero_point && layer.op != Op::GlobalAveragePool => "relu",
+        (Activation::Clamp, low, u8::MAX) if low == layer.output_zero_point && layer.op != Op::GlobalAveragePool => {
+            "relu"
+        }
         (Activation::Clamp, 0, u8::MAX) => "linear",
         (Activation::Clamp, ..) => "clamp",
         (Activation::Table | Activation::ByteTable, ..) => "table",

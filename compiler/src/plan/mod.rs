@@ -11,8 +11,6 @@
 
 mod graph;
 mod place;
-#[cfg(test)]
-mod tests;
 mod timeline;
 
 use std::cmp::Reverse;

@@ -98,9 +98,7 @@ impl Search<'_> {
             taken.clear();
             for &other in &order[..rank] {
                 let offset = offsets[other];
-                taken.extend(
-                    self.conflicts[other][index].iter().map(|range| range.start + offset..range.end + offset),
-                );
+                taken.extend(self.conflicts[other][index].iter().map(|range| range.start + offset..range.end + offset));
             }
             taken.sort_unstable_by_key(|range| range.start);
             let mut offset = 0;

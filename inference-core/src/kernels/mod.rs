@@ -26,6 +26,10 @@ mod arch {
         };
     }
     #[cfg(thumbnet_assembly)]
+    mod arguments;
+    #[cfg(thumbnet_assembly)]
+    mod assembled;
+    #[cfg(thumbnet_assembly)]
     mod dense;
     #[cfg(thumbnet_assembly)]
     mod direct;

@@ -2,21 +2,8 @@
 
 use super::super::Unit;
 use super::super::portable::dot;
+use super::arguments::{DenseArguments, FILTERS, FilterSums};
 use super::family::Family;
-
-/// Filters that the loop multiplies at a time.
-const FILTERS: usize = 4;
-
-/// The accumulators of as many filters.
-type Accumulators = [i32; FILTERS];
-
-/// What else the loop reads; the offsets of the fields are in its text.
-#[repr(C)]
-pub struct DenseArguments {
-    accumulators: *mut Accumulators,
-    /// Words of the row, at least 1.
-    words: usize,
-}
 
 /// One input row of a dense layer: see [`Kernels::dense_row`](super::super::Kernels::dense_row).
 #[inline(never)]
@@ -42,7 +29,7 @@ pub fn dense_row<F: Family>(unit: &Unit<'_>, index: usize, row: &[u8], accumulat
 
 /// Adds the products of a row with four filters of `row.len()` weights; of the last bytes that make no
 /// whole word, none. Returns how many bytes of the row were multiplied.
-fn dense<F: Family>(row: &[u8], weights: &[u8], accumulators: &mut Accumulators) -> usize {
+fn dense<F: Family>(row: &[u8], weights: &[u8], accumulators: &mut FilterSums) -> usize {
     let words = row.len() / 4;
     if words == 0 || weights.len() < FILTERS * row.len() {
         return 0;

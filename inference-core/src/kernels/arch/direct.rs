@@ -6,34 +6,11 @@ use core::ops::Range;
 
 use super::super::blocks::{Blocking, PIXELS, Place, PoolWindow, keep_largest, row_places};
 use super::super::{InputRows, Unit};
+use super::arguments::{Accumulators, BlockArguments};
 use super::family::Family;
 use super::patch::Patches;
 use super::requantize::{activate, takes_high_words};
 use super::words;
-
-/// The accumulators of a channel, one a pixel.
-pub type Accumulators = [i32; PIXELS];
-
-/// What the loop of a block reads; the offsets of the fields are in its text.
-#[repr(C)]
-pub struct BlockArguments {
-    /// The patches, laid out.
-    patches: *const u32,
-    /// Groups of taps, at least 1.
-    groups: usize,
-    /// The first tap of the first channel.
-    weights: *const u8,
-    /// Bytes from the end of a channel's groups to the next channel's.
-    gap: isize,
-    /// One an output channel; null to add to the accumulators.
-    bias: *const u8,
-    /// Read without a bias, written always.
-    accumulators: *mut Accumulators,
-    /// Output channels, at least 1.
-    channels: usize,
-    /// 1 to write the largest of the four sums in the place of the first.
-    largest: usize,
-}
 
 /// One output row of a convolution: see [`Kernels::conv_row`](super::super::Kernels::conv_row).
 #[inline(never)]

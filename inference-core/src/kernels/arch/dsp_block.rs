@@ -7,8 +7,7 @@
 
 use core::arch::global_asm;
 
-use super::dense::DenseArguments;
-use super::direct::BlockArguments;
+use super::arguments::{BlockArguments, DenseArguments};
 
 unsafe extern "C" {
     /// See [`Family::BLOCK`](super::family::Family::BLOCK), in groups of a word of taps.

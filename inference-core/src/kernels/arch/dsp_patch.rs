@@ -6,11 +6,11 @@
 
 use core::arch::global_asm;
 
-use super::patch::Arguments;
+use super::arguments::PatchArguments;
 
 unsafe extern "C" {
     /// See [`Family::GATHER`](super::family::Family::GATHER).
-    pub fn thumbnet_dsp_gather(arguments: *mut Arguments);
+    pub fn thumbnet_dsp_gather(arguments: *mut PatchArguments);
 }
 
 // r1 rows, r2 place in them, r3 row length, r4 offset, r5 bytes to come, r6 blank, r7 target, r8 row, r9

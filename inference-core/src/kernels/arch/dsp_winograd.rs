@@ -5,7 +5,8 @@
 
 use core::arch::global_asm;
 
-use super::points::{MAX_QUADS, SumsRange};
+use super::arguments::SumsRange;
+use super::points::MAX_QUADS;
 
 /// Bytes of the loop body.
 const BODY: usize = 38;

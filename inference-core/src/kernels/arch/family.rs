@@ -1,14 +1,7 @@
-//! What the families in assembly do each their own way; around their loops they share everything.
+//! What the families in assembly do each their own way; around their loops they share everything (`assembled`).
 
-use super::super::portable::Portable;
-use super::super::winograd::{self, Products, Steps, Sums};
-use super::super::{InputRows, Kernels, Unit, only};
-use super::dense::{self, DenseArguments};
-use super::direct::{self, BlockArguments};
-use super::patch::Arguments;
-use super::points::{self, SumsRange};
-use super::tiles::Back;
-use super::{requantize, transform};
+use super::super::{InputRows, Unit};
+use super::arguments::{BlockArguments, DenseArguments, PatchArguments, SumsRange};
 
 /// See [`Family::BLOCK`].
 pub type BlockLoop = unsafe extern "C" fn(arguments: *const BlockArguments);
@@ -20,7 +13,7 @@ pub type PointsLoop =
     unsafe extern "C" fn(inputs: *const u32, weights: *const u8, sums: *const SumsRange, quads: usize);
 
 /// See [`Family::GATHER`].
-pub type GatherLoop = unsafe extern "C" fn(arguments: *mut Arguments);
+pub type GatherLoop = unsafe extern "C" fn(arguments: *mut PatchArguments);
 
 /// A family in assembly.
 ///
@@ -33,7 +26,7 @@ pub unsafe trait Family {
     const GROUP: usize;
     /// The loop of a block of a direct convolution. It reads `groups * GROUP * 2` words of patches,
     /// `groups * GROUP` bytes of each filter and one bias a channel; it reads and writes one
-    /// [`Accumulators`](direct::Accumulators) a channel, and nothing else.
+    /// [`Accumulators`](super::arguments::Accumulators) a channel, and nothing else.
     const BLOCK: BlockLoop;
     /// Adds the products of `words` words of a row of a dense layer with four filters to their
     /// accumulators. It reads that much of the row and of each of the filters, which are `filter_len`
@@ -57,67 +50,5 @@ pub unsafe trait Family {
         _output: &mut [u8],
     ) -> Option<()> {
         None
-    }
-}
-
-impl<F: Family> Kernels for F {
-    const NAME: &'static str = F::NAME;
-
-    fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
-        Self::conv_row_with::<{ only::ALL }>(unit, input, workspace, output);
-    }
-
-    fn conv_row_with<const USES: u32>(unit: &Unit<'_>, input: &InputRows<'_>, workspace: &mut [u8], output: &mut [u8]) {
-        if F::special_row::<USES>(unit, input, workspace, output).is_none() {
-            direct::conv_row::<F>(unit, input, workspace, output);
-        }
-    }
-
-    fn winograd_rows<const P: usize>(
-        unit: &Unit<'_>,
-        input: &InputRows<'_>,
-        workspace: &mut [u8],
-        outputs: [&mut [u8]; 2],
-    ) {
-        winograd::rows::<F, P>(unit, input, workspace, outputs);
-    }
-
-    fn dense_row(unit: &Unit<'_>, index: usize, row: &[u8], accumulators: &mut [[u8; 4]]) {
-        dense::dense_row::<F>(unit, index, row, accumulators);
-    }
-
-    fn average_row(unit: &Unit<'_>, row: &[u8], accumulators: &mut [[u8; 4]]) {
-        Portable::average_row(unit, row, accumulators);
-    }
-}
-
-impl<F: Family> Steps for F {
-    type OfPoints = Back;
-
-    fn of_points<const P: usize>() -> Back {
-        Back::of::<P>()
-    }
-
-    fn transform<'r>(
-        _back: Back,
-        points: usize,
-        row: impl Fn(usize) -> &'r [u8],
-        channels: usize,
-        inputs: &mut [u32],
-        scratch: &mut [i32],
-    ) {
-        transform::transform(points, row, channels, inputs, scratch);
-    }
-
-    fn multiply(back: Back, products: &Products<'_>, sums: &mut [Sums], results: &mut [i32]) {
-        points::multiply::<F>(back, products, sums, results);
-    }
-
-    fn takes_high_words(unit: &Unit<'_>) -> bool {
-        requantize::takes_high_words(unit)
-    }
-
-    fn activate(unit: &Unit<'_>, high_words: bool, results: &[i32], step: usize, output: &mut [u8]) {
-        requantize::activate(unit, high_words, results, step, output);
     }
 }

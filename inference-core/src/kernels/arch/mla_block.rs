@@ -8,8 +8,7 @@
 use core::arch::global_asm;
 
 use super::super::blocks::CHUNK;
-use super::dense::DenseArguments;
-use super::direct::BlockArguments;
+use super::arguments::{BlockArguments, DenseArguments};
 
 /// Bits from a pixel of a pair, and from its sum, to the other one.
 pub const FIELD: u32 = 23;

@@ -4,12 +4,12 @@
 
 use core::arch::global_asm;
 
+use super::arguments::PatchArguments;
 use super::mla_block::FIELD;
-use super::patch::Arguments;
 
 unsafe extern "C" {
     /// See [`Family::GATHER`](super::family::Family::GATHER).
-    pub fn thumbnet_mla_gather(arguments: *mut Arguments);
+    pub fn thumbnet_mla_gather(arguments: *mut PatchArguments);
 }
 
 // r0 arguments, r1 and r2 rows of both pixels, r3 and r4 places in them, r5 taps to come, r6 taps of the

@@ -4,7 +4,7 @@
 
 use core::arch::global_asm;
 
-use super::points::SumsRange;
+use super::arguments::SumsRange;
 
 unsafe extern "C" {
     /// See [`Family::POINTS`](super::family::Family::POINTS).

@@ -7,35 +7,11 @@ use core::ptr::{null, null_mut};
 
 use super::super::blocks::{PIXELS, Place};
 use super::super::{InputRows, Unit};
+use super::arguments::{KEPT, PatchArguments};
 use super::family::Family;
 use super::rows::Rows;
 use super::words;
 use crate::format::{Layer, MAX_WINDOW_ROWS};
-
-/// The first tap of a window: its row among [`Arguments::rows`] and its place in the row, in bytes;
-/// [`KEPT`] for a window whose patch is laid out already.
-type Window = [usize; 2];
-const KEPT: Window = [0, usize::MAX];
-
-/// What the loop reads; the offsets of the fields are in its text.
-#[repr(C)]
-pub struct Arguments {
-    windows: [Window; PIXELS],
-    /// Null for a row outside the map.
-    rows: *const *const u8,
-    /// Bytes of a row of a window.
-    row_len: usize,
-    /// Bytes of its first row that are left out.
-    offset: usize,
-    /// Bytes of its taps, at least 1.
-    len: usize,
-    /// Two taps of a row outside the map, 16 bits each.
-    blank: u32,
-    /// Two words for each tap, up to a whole group. Not the same afterwards.
-    patches: *mut u32,
-    /// Where the taps are joined, up to a whole word; null if all rows of a window are whole words.
-    joined: *mut u8,
-}
 
 /// The patches of a block, and how they get there.
 pub struct Patches<'w> {
@@ -54,7 +30,7 @@ pub struct Patches<'w> {
     places: [Place; PIXELS],
     inside: bool,
     /// Those parts that are the same for all blocks are not written again.
-    arguments: Arguments,
+    arguments: PatchArguments,
 }
 
 impl<'w> Patches<'w> {
@@ -73,7 +49,7 @@ impl<'w> Patches<'w> {
             // Zeros until they are prepared: other arrays would be made beside their place first.
             places: [Place::ORIGIN; PIXELS],
             inside: false,
-            arguments: Arguments {
+            arguments: PatchArguments {
                 windows: [[0; 2]; PIXELS],
                 rows: null(),
                 row_len: 0,
@@ -140,7 +116,7 @@ impl<'w> Patches<'w> {
 
     /// Lays these taps of the chosen pixels out, at most a chunk, and returns where.
     pub fn gather<F: Family>(&mut self, taps: &Range<usize>) -> *const u32 {
-        let Arguments { row_len, .. } = self.arguments;
+        let PatchArguments { row_len, .. } = self.arguments;
         let (len, words) = (taps.len(), taps.len().div_ceil(4));
         let fits = self.inside && len > 0 && len <= self.chunk && taps.end <= self.window_rows * row_len;
         let (Some(joined), true, Some(row)) = (self.gathered.get_mut(..words), fits, taps.start.checked_div(row_len))

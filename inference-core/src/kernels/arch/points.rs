@@ -2,18 +2,12 @@
 
 use super::super::portable_winograd;
 use super::super::winograd::{Products, Sums, Tiles};
+use super::arguments::SumsRange;
 use super::family::Family;
 use super::tiles::Back;
 
 /// Most groups of four channels that the loops take.
 pub const MAX_QUADS: usize = 32;
-
-/// Where the sums go; the offsets of the fields are in the text of the loops.
-#[repr(C)]
-pub struct SumsRange {
-    start: *mut Sums,
-    end: *mut Sums,
-}
 
 /// See [`Steps::multiply`](super::super::winograd::Steps::multiply).
 #[inline(never)]
