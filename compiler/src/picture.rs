@@ -11,7 +11,7 @@ use inference_core::preprocess::{self, MAX_SIDE, PreprocessError, SIDE};
 #[non_exhaustive]
 pub enum PictureError {
     /// The model does not take gray pictures.
-    #[error("the model takes {0} channels: only gray pictures can be classified")]
+    #[error("the model takes {0} channels, a picture is gray here: give its values as a .raw file")]
     Channels(u16),
     /// The model's input is no preprocessed digit.
     #[error("the model takes {height} x {width} pixels: give them as a .raw file")]
@@ -22,14 +22,15 @@ pub enum PictureError {
         width: u16,
     },
     /// A raw picture of another size.
-    #[error("has {found} bytes, the model takes {height} x {width} = {expected}", expected = height * width)]
+    #[error(
+        "has {found} bytes, the model takes {} x {} x {} = {}",
+        input.height, input.width, input.channels, input.len()
+    )]
     Length {
         /// Bytes there are.
         found: usize,
-        /// The model's rows.
-        height: usize,
-        /// The model's columns.
-        width: usize,
+        /// What the model takes.
+        input: Shape,
     },
     /// Damaged, of another format, or larger than 8192 pixels.
     #[error("not a PNG or PGM picture that can be read: {0}")]
@@ -41,8 +42,10 @@ pub enum PictureError {
 
 /// The pixels for a model with this input, `height * width` bytes, from the bytes of a PNG or PNM file of any size.
 pub fn pixels(file: &[u8], input: Shape) -> Result<Vec<u8>, PictureError> {
-    is_gray(input)?;
-    let Shape { height, width, .. } = input;
+    let Shape { height, width, channels } = input;
+    if channels != 1 {
+        return Err(PictureError::Channels(channels));
+    }
     if (usize::from(height), usize::from(width)) != (SIDE, SIDE) {
         return Err(PictureError::Size { height, width });
     }
@@ -52,18 +55,10 @@ pub fn pixels(file: &[u8], input: Shape) -> Result<Vec<u8>, PictureError> {
     Ok(pixels.into())
 }
 
-/// The same from a raw file: the pixels as they are.
+/// The same from a raw file: the values as they are, of any number of channels.
 pub fn raw_pixels(file: &[u8], input: Shape) -> Result<Vec<u8>, PictureError> {
-    is_gray(input)?;
-    let (height, width, found) = (usize::from(input.height), usize::from(input.width), file.len());
-    if found != height * width {
-        return Err(PictureError::Length { found, height, width });
-    }
-    Ok(file.to_vec())
-}
-
-fn is_gray(input: Shape) -> Result<(), PictureError> {
-    if input.channels == 1 { Ok(()) } else { Err(PictureError::Channels(input.channels)) }
+    let found = file.len();
+    if found == input.len() { Ok(file.to_vec()) } else { Err(PictureError::Length { found, input }) }
 }
 
 /// A PNG or PNM picture in gray, what is transparent on white.

@@ -6,11 +6,9 @@ use std::thread::{self, JoinHandle};
 
 use compiler::device::{Connection, DeviceError, DeviceInfo};
 use protocol::{
-    ErrorCode, FrameError, FrameReader, Info, MAX_OUTPUTS, Prediction, Request, UNREADABLE, VERSION, decode, encode,
-    reply_len, request_len,
+    ErrorCode, FrameError, FrameReader, Info, MAX_OUTPUTS, OwnedReply as Reply, Prediction, Request, UNREADABLE,
+    VERSION, decode, encode, reply_len, request_len,
 };
-
-type Reply<'a> = protocol::Reply<'a, Vec<i32>>;
 
 const PIXELS: [u8; 6] = [1, 0, 2, 0, 3, 9];
 const INFO: Info<'_> = Info {

@@ -9,12 +9,9 @@ use embedded_io::{ErrorKind, ErrorType, Read, Write};
 use firmware::{App, Board, BoardInfo, Stopped};
 use inference_core::{Model, Network, Step};
 use protocol::{
-    ErrorCode, FrameError, FrameReader, MAX_NAME, Request, UNREADABLE, decode, encode, frame_len, reply_len,
-    request_len,
+    ErrorCode, FrameError, FrameReader, MAX_NAME, OwnedReply as Reply, Request, UNREADABLE, decode, encode, frame_len,
+    reply_len, request_len,
 };
-
-/// A reply as hosts read it.
-type Reply<'a> = protocol::Reply<'a, Vec<i32>>;
 
 const NANO: &[u8] = include_bytes!("../../models/nano/model.tnet");
 const PIXELS: usize = 784;

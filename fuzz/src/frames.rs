@@ -1,10 +1,14 @@
 //! The serial line: what a board and a host read.
 
-use protocol::{Frame, FrameError, FrameReader, REPLY_LEN, Reply, Request, decode, encode, frame_len, request_len};
+use protocol::{
+    Frame, FrameError, FrameReader, OwnedReply as Reply, Request, decode, encode, frame_len, reply_len, request_len,
+};
 
 /// Pixels of the largest request that the board's reader takes.
 const PIXELS: usize = 784;
 const REQUEST_LEN: usize = request_len(PIXELS);
+/// Bytes of the largest reply that the host's reader takes.
+const REPLY_LEN: usize = reply_len(64);
 /// The sequence number of the good frame at the end.
 const SEQUENCE: u8 = 9;
 
@@ -23,8 +27,8 @@ pub fn requests(bytes: &[u8]) {
 /// The same for what a host reads.
 pub fn replies(bytes: &[u8]) {
     let mut buffer = [0; REPLY_LEN];
-    let good: Reply<'_> = Reply::RowAccepted { row: 7 };
-    let good = encode(SEQUENCE, &good, &mut buffer).expect("the buffer is large enough").to_vec();
+    let good =
+        encode(SEQUENCE, &Reply::RowAccepted { row: 7 }, &mut buffer).expect("the buffer is large enough").to_vec();
     next_good_frame_is_read::<REPLY_LEN>(bytes, &good);
     if let Ok(reply) = decode::<Reply<'_>>(bytes)
         && let Ok(frame) = encode(SEQUENCE, &reply, &mut buffer)

@@ -1,6 +1,6 @@
 //! Model files: `Model::parse` refuses them, or they run.
 
-use inference_core::format::{self, CRC_START, Layer};
+use inference_core::format::{self, CRC_START, Layer, Op};
 use inference_core::{Model, Network, ParseError};
 
 /// Most work of a fuzzed model that is run: a run shall take microseconds.
@@ -60,14 +60,20 @@ fn logits(model: &Model<'_>, pixels: &[u8], fill: u8) -> Vec<i32> {
     let mut arena = vec![fill; model.arena_len()];
     let mut network = Network::new(model, &mut arena).expect("a parsed model and its arena make a network");
     let prediction = network.classify(pixels).expect("the image has the model's size");
-    assert!(prediction.class() < model.classes());
-    assert_eq!(prediction.logits().iter().len(), model.classes());
+    // Of a single output, the class is whether it is above zero.
+    assert!(prediction.class() < model.outputs().max(2));
+    assert_eq!(prediction.logits().iter().len(), model.outputs());
     prediction.logits().iter().collect()
 }
 
-/// About how many multiplications a layer takes: each pooling window computes its sums anew.
+/// About how many multiplications or looks at a value a layer takes: each pooling window computes its sums anew.
 fn work(layer: &Layer) -> u64 {
-    let pixels = [layer.input.height, layer.input.width, layer.input.channels].map(u64::from);
     let pool = u64::from(layer.pool.size) * u64::from(layer.pool.size);
-    layer.macs().saturating_mul(pool).saturating_add(pixels.iter().product())
+    let [input, output] = [layer.input, layer.output].map(|shape| shape.len() as u64);
+    let own = match layer.op {
+        Op::Conv | Op::GroupedConv | Op::DepthwiseConv | Op::Dense => layer.macs().saturating_mul(pool),
+        Op::MaxPool | Op::AveragePool => output.saturating_mul(layer.window.taps() as u64),
+        Op::GlobalAveragePool | Op::Add | Op::Concat => output,
+    };
+    own.saturating_add(input)
 }

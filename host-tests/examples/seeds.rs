@@ -11,14 +11,15 @@ mod common;
 use std::io::{Cursor, Write};
 use std::{fs, io};
 
-use builder::{Draft, every_operator, pack};
+use builder::networks::{byte_result, every_operator};
+use builder::{Draft, pack};
 use common::{Graph, int, ints, text};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use fuzz::corpus;
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 use inference_core::format::{Algorithm, Op, Pool, Shape, Window};
-use protocol::{Benchmark, ErrorCode, FrameError, Info, OwnedLogits, Prediction, Reply, Request, encode};
+use protocol::{Benchmark, ErrorCode, FrameError, Info, Prediction, OwnedReply as Reply, Request, VERSION, encode};
 
 fn main() -> io::Result<()> {
     write("model", models())?;
@@ -42,10 +43,9 @@ fn write(target: &str, inputs: Named) -> io::Result<()> {
 
 fn models() -> Named {
     let image = |side, channels| Shape { height: side, width: side, channels };
-    let window = |size| Window { kernel_height: size, kernel_width: size, ..Window::UNIT };
     let conv = |side, channels, size, algorithm, pool| {
         Draft::new(Op::Conv, image(side, channels), 2).shaped(|layer| {
-            (layer.window, layer.algorithm, layer.pool) = (window(size), algorithm, pool);
+            (layer.window, layer.algorithm, layer.pool) = (Window::square(size, 0), algorithm, pool);
         })
     };
     let pool = Pool { size: 2, stride: 2, pad_bottom: 0, pad_right: 0 };
@@ -54,10 +54,33 @@ fn models() -> Named {
         pack(&[first, last])
     };
     let depthwise = Draft::new(Op::DepthwiseConv, image(4, 2), 2).shaped(|layer| {
-        layer.window = Window { pad_top: 1, pad_left: 1, ..window(3) };
+        layer.window = Window::new([3, 3], [1, 1], [1, 1, 0, 0]);
         layer.input_zero_point = 3;
     });
+    // Both maps of a joined pair are small, and one of them waits.
+    let pair = |op, channels| {
+        let one = Draft::new(Op::Conv, image(4, 2), 2).reads(0);
+        let other = one.clone().shaped(|layer| layer.window = Window::square(3, 1));
+        let mut joined = Draft::new(op, image(4, 2), channels);
+        if op == Op::Add {
+            joined = joined.shaped(|layer| layer.factors = [3, -2]);
+        }
+        pack(&[one, other, joined.joins(1, 2)])
+    };
+    let pooled = |op| Draft::new(op, image(5, 2), 0).shaped(|layer| layer.window = Window::new([3, 3], [2, 2], [1; 4]));
+    let grouped = Draft::new(Op::GroupedConv, image(4, 4), 2)
+        .shaped(|layer| (layer.window, layer.groups) = (Window::square(3, 1), 2))
+        .byte_table(|index| index ^ 0x55);
+    let vector = Draft::new(Op::Dense, Shape { height: 1, width: 2, channels: 3 }, 5);
     vec![
+        ("add", pair(Op::Add, 0)),
+        ("concat", pair(Op::Concat, 4)),
+        ("max-pool", pack(&[pooled(Op::MaxPool)])),
+        ("average-pool", pack(&[pooled(Op::AveragePool).averages()])),
+        ("grouped", classified(grouped)),
+        ("multiplier", classified(Draft::new(Op::DepthwiseConv, image(3, 2), 4))),
+        ("vector", classified(vector)),
+        ("byte-result", pack(&byte_result())),
         ("dense", pack(&[Draft::new(Op::Dense, image(2, 1), 2).logits()])),
         ("conv", classified(conv(5, 1, 3, Algorithm::Direct, Pool::NONE))),
         ("conv-pool", classified(conv(5, 2, 2, Algorithm::Direct, pool))),
@@ -90,7 +113,7 @@ fn requests() -> Named {
 fn replies() -> Named {
     let name = "mps2-an386";
     let info = Info {
-        protocol: 1,
+        protocol: VERSION,
         board: name,
         core: "Cortex-M4",
         emulated: true,
@@ -100,15 +123,15 @@ fn replies() -> Named {
         height: 28,
         width: 28,
         channels: 1,
-        classes: 10,
+        outputs: 10,
         arena_bytes: 3228,
         model_bytes: 9368,
         flash_bytes: 60_000,
     };
-    let logits = OwnedLogits::from_slice(&[-70_000, 0, 255, i32::MAX]).unwrap_or_default();
+    let logits = vec![-70_000, 0, 255, i32::MAX];
     let replies: [(&str, Reply<'_>); 5] = [
         ("info", Reply::Info(info)),
-        ("prediction", Reply::Prediction(Prediction { class: 3, ticks: Some(1 << 40), logits })),
+        ("prediction", Reply::Prediction(Prediction { class: 300, ticks: Some(1 << 40), logits })),
         ("row", Reply::RowAccepted { row: 27 }),
         ("benchmark", Reply::Benchmark(Benchmark { runs: 3, fastest: 1, slowest: 1 << 33, total: u64::MAX })),
         ("error", Reply::Error(ErrorCode::Frame(FrameError::Checksum))),

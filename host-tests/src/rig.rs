@@ -14,6 +14,9 @@ use crate::stack::PaintedStack;
 /// Symbols of the firmware's build script: the memory region for a model from outside.
 const MODEL_START: &str = "__model_start";
 const MODEL_END: &str = "__model_end";
+/// And the largest input and answer that its buffers take.
+const MOST_PIXELS: &str = "__most_pixels";
+const MOST_OUTPUTS: &str = "__most_outputs";
 /// An instruction takes 2^6 nanoseconds, longer than a tick of any board's counter: ticks tell single instructions.
 const SHIFT: u32 = 6;
 const NO_COUNTER: &str = "the board does not count";
@@ -23,7 +26,7 @@ const NO_COUNTER: &str = "the board does not count";
 pub struct Counts {
     /// Executed instructions from the first pixel to the logits, give or take one.
     pub instructions: u64,
-    /// The accumulators of the last layer, in the order of the classes.
+    /// What leaves the model, one number each, in its order.
     pub logits: Vec<i32>,
     /// The most bytes of stack in use from the image's start to the end of the inference.
     pub stack: u64,
@@ -36,6 +39,8 @@ pub struct Rig {
     /// Where the model goes, and how many bytes it may have.
     model_start: u64,
     model_room: u64,
+    most_pixels: u64,
+    most_outputs: u64,
 }
 
 impl Rig {
@@ -44,7 +49,8 @@ impl Rig {
         let image = FirmwareImage::build_for_any_model(board)?;
         let model_start = image.symbol(MODEL_START)?;
         let model_room = image.symbol(MODEL_END)? - model_start;
-        Ok(Self { board, image, model_start, model_room })
+        let (most_pixels, most_outputs) = (image.symbol(MOST_PIXELS)?, image.symbol(MOST_OUTPUTS)?);
+        Ok(Self { board, image, model_start, model_room, most_pixels, most_outputs })
     }
 
     /// Bytes of flash that the image takes without a model: program, constants, initial values.
@@ -57,11 +63,14 @@ impl Rig {
         network_path::network_text(&network_path::read(&self.image.elf)?)
     }
 
-    /// Whether a model and its arena have room on the board; the error says what does not.
+    /// Whether a model, its arena, its input and its answer have room on the board; the error says what does not.
     pub fn fits(&self, model: &Model<'_>) -> Result<()> {
         let (len, arena) = (model.bytes().len() as u64, model.arena_len() as u64);
         ensure!(len <= self.model_room, "the model has {len} bytes, the board room for {}", self.model_room);
         ensure!(arena <= self.image.arena, "the arena has {arena} bytes, the board room for {}", self.image.arena);
+        let (pixels, outputs) = (model.input().len() as u64, model.outputs() as u64);
+        ensure!(pixels <= self.most_pixels, "an image has {pixels} bytes, the board room for {}", self.most_pixels);
+        ensure!(outputs <= self.most_outputs, "the model has {outputs} outputs, the board room for {}", self.most_outputs);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use compiler::device::{Board, Connection, DevicePrediction};
 use host_tests::boards::Session;
 use host_tests::shipped::{self, TEST_IMAGES};
-use protocol::{ErrorCode, Reply, Request, UNREADABLE, decode, encode, frame_len};
+use protocol::{ErrorCode, OwnedReply as Reply, Request, UNREADABLE, decode, encode, frame_len};
 
 const BOARD: &str = "mps2-an386";
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -85,7 +85,7 @@ fn reply(line: &mut Connection) -> Result<(u8, Outcome)> {
     let (sequence, message) = line.receive_raw(TIMEOUT)?;
     let outcome = match decode::<Reply<'_>>(&message)? {
         Reply::Error(error) => Err(error),
-        Reply::Prediction(prediction) => Ok(Some(prediction.logits.to_vec())),
+        Reply::Prediction(prediction) => Ok(Some(prediction.logits)),
         _ => Ok(None),
     };
     Ok((sequence, outcome))

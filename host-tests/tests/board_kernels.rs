@@ -11,7 +11,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use cases::Case;
+use builder::Draft;
 use compiler::device::{Board, Emulator, FirmwareImage};
 use inference_core::format::Algorithm;
 use inference_core::{Model, Network};
@@ -26,8 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A network, its images and what the host makes of them.
 struct Sample {
-    case: Case,
-    algorithm: Algorithm,
+    name: String,
     model: Vec<u8>,
     images: Vec<u8>,
     logits: Vec<u8>,
@@ -35,8 +34,8 @@ struct Sample {
 }
 
 impl Sample {
-    fn new(case: Case, algorithm: Algorithm) -> Self {
-        let file = builder::pack(&case.network(algorithm));
+    fn new(name: String, drafts: &[Draft]) -> Self {
+        let file = builder::pack(drafts);
         let model = Model::parse(&file).expect("the builder makes models");
         let (mut images, mut logits) = (Vec::new(), Vec::new());
         let mut arena = vec![0; model.arena_len()];
@@ -48,14 +47,21 @@ impl Sample {
             images.extend(image);
         }
         let arena = model.arena_len() as u64;
-        Self { case, algorithm, model: file, images, logits, arena }
+        Self { name, model: file, images, logits, arena }
     }
 }
 
 #[test]
 fn every_board_computes_what_the_host_computes() -> Result<()> {
-    let both = |case: Case| [Algorithm::Direct, Algorithm::Winograd].map(|algorithm| Sample::new(case, algorithm));
-    let samples: Vec<_> = cases::all().into_iter().flat_map(both).collect();
+    let mut samples = Vec::new();
+    for (name, drafts) in cases::operators::all() {
+        samples.push(Sample::new(name, &drafts));
+    }
+    for case in cases::all() {
+        for algorithm in [Algorithm::Direct, Algorithm::Winograd] {
+            samples.push(Sample::new(format!("{algorithm:?} {case:?}"), &case.network(algorithm)));
+        }
+    }
     for board in Board::all().iter().filter(|board| board.emulator.is_some()) {
         let count = check(board, &samples).with_context(|| board.name.clone())?;
         println!("{}: {count} of {} networks as on the host", board.name, samples.len());
@@ -84,8 +90,7 @@ fn check(board: &Board, samples: &[Sample]) -> Result<usize> {
     let (success, report) = Emulator::boot_with(&image.elf, board, 0, &options)?.wait(TIMEOUT)?;
     // The board knows the cases by their numbers.
     let wrong = chosen.iter().enumerate().filter(|(index, _)| report.contains(&format!("case {index}:")));
-    let wrong: Vec<_> =
-        wrong.map(|(index, sample)| format!("\ncase {index}: {:?} {:?}", sample.algorithm, sample.case)).collect();
+    let wrong: Vec<_> = wrong.map(|(index, sample)| format!("\ncase {index}: {}", sample.name)).collect();
     ensure!(success && wrong.is_empty(), "{report}{}", wrong.concat());
     ensure!(report.contains(&format!("{} cases, 0 wrong", chosen.len())), "the board reports {report:?}");
     Ok(chosen.len())

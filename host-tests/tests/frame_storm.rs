@@ -8,7 +8,7 @@ use compiler::device::{Board, Connection};
 use host_tests::boards::Session;
 use host_tests::rng::Rng;
 use host_tests::shipped::{self, TEST_IMAGES};
-use protocol::{Reply, Request, decode, encode, frame_len, request_len};
+use protocol::{OwnedReply as Reply, Request, decode, encode, frame_len, request_len};
 
 const BOARD: &str = "mps2-an386";
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -88,7 +88,7 @@ fn good_reply(line: &mut Connection) -> Result<(usize, Vec<i32>)> {
     loop {
         let (sequence, message) = line.receive_raw(deadline.saturating_duration_since(Instant::now()))?;
         match decode::<Reply<'_>>(&message)? {
-            Reply::Prediction(prediction) if sequence == GOOD => return Ok((errors, prediction.logits.to_vec())),
+            Reply::Prediction(prediction) if sequence == GOOD => return Ok((errors, prediction.logits)),
             Reply::Error(_) => errors += 1,
             _ => {}
         }

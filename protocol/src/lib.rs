@@ -28,10 +28,15 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
 mod message;
 mod reader;
 mod writer;
 
+#[cfg(feature = "alloc")]
+pub use message::OwnedReply;
 pub use message::{Benchmark, ErrorCode, Info, LogitsOf, MAX_NAME, MAX_OUTPUTS, Prediction, Reply, Request};
 pub use reader::{Frame, FrameError, FrameReader};
 pub use writer::{EncodeError, encode};

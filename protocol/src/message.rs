@@ -62,7 +62,7 @@ pub enum Request<'a> {
     },
 }
 
-/// What a board answers. `L` are the logits: [`LogitsOf`] where they are written, a `Vec<i32>` where they are read.
+/// What a board answers. `L` are the logits: [`LogitsOf`] where they are written, a `Vec` where they are read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -137,6 +137,10 @@ impl<I: ExactSizeIterator<Item = i32> + Clone> Serialize for LogitsOf<I> {
         serializer.collect_seq(self.0.clone())
     }
 }
+
+/// A reply as hosts read it.
+#[cfg(feature = "alloc")]
+pub type OwnedReply<'a> = Reply<'a, alloc::vec::Vec<i32>>;
 
 /// How long the network took, in counter ticks; see [`Info::counter_hz`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

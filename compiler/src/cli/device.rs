@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
 use compiler::device::{Connection, DeviceInfo, DevicePrediction};
+use compiler::evaluate::expect_size;
 use dataset::{Dataset, Split};
 use inference_core::format::{Shape, checksum};
 use inference_core::{Model, Network};
@@ -137,17 +138,7 @@ fn eval(
     model: Option<&Path>,
 ) -> anyhow::Result<(Value, String)> {
     let images = Dataset::load(data, Split::Test)?;
-    let found = (images.height(), images.width());
-    ensure!(
-        info.channels == 1 && found == (info.height.into(), info.width.into()),
-        "the board takes {} x {} x {} pixels, the images in {} have {} x {}",
-        info.height,
-        info.width,
-        info.channels,
-        data.display(),
-        found.0,
-        found.1
-    );
+    expect_size(shape(info), &images).with_context(|| data.display().to_string())?;
     let count = limit.unwrap_or(images.len()).min(images.len());
     ensure!(count > 0, "there are no images to classify");
     let bytes = model.map(read).transpose()?;

@@ -4,7 +4,9 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use protocol::{ErrorCode, FrameReader, MAX_OUTPUTS, Request, UNREADABLE, decode, encode, frame_len, reply_len};
+use protocol::{
+    ErrorCode, FrameReader, MAX_OUTPUTS, OwnedReply as Reply, Request, UNREADABLE, decode, encode, frame_len, reply_len,
+};
 use serde::Serialize;
 
 use super::DeviceError;
@@ -17,9 +19,6 @@ const ATTEMPTS: usize = 3;
 const POLL: Duration = Duration::from_millis(200);
 /// A zero ends whatever the board has read so far.
 const DELIMITER: u8 = 0;
-
-/// A reply with its logits, as many as the model has.
-type Reply<'a> = protocol::Reply<'a, Vec<i32>>;
 
 /// A serial line in both directions, with a read timeout of [`POLL`].
 trait Line: Read + Write + Send {}
@@ -274,11 +273,7 @@ impl Connection {
 
 fn prediction(reply: Reply<'_>) -> Option<DevicePrediction> {
     let Reply::Prediction(prediction) = reply else { return None };
-    Some(DevicePrediction {
-        class: prediction.class.into(),
-        logits: prediction.logits,
-        ticks: prediction.ticks,
-    })
+    Some(DevicePrediction { class: prediction.class.into(), logits: prediction.logits, ticks: prediction.ticks })
 }
 
 /// Whether the same request may succeed when it is sent again.
