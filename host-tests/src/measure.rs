@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::models::Compiled;
 use crate::rig::Rig;
+use crate::rng::Rng;
 use crate::shipped::TEST_IMAGES;
 
 /// Runs the model on the board and on the host; a board that answers other than the host is an error.
@@ -20,7 +21,7 @@ pub fn row(board: &Board, rig: &Rig, compiled: &Compiled, with_layers: bool) -> 
         eprintln!("{what}: left out, {reason}");
         return Ok(None);
     }
-    let pixels = TEST_IMAGES.image(0);
+    let pixels = &pixels(&model);
     let counts = rig.run(&model, pixels).with_context(|| what.clone())?;
     let mut arena = vec![0; model.arena_len()];
     let host: Vec<i32> = Network::new(&model, &mut arena)?.classify(pixels)?.logits().iter().collect();
@@ -40,15 +41,26 @@ pub fn row(board: &Board, rig: &Rig, compiled: &Compiled, with_layers: bool) -> 
     })))
 }
 
+/// The first test image, or noise for a model that takes something else.
+fn pixels(model: &Model<'_>) -> Vec<u8> {
+    let image = TEST_IMAGES.image(0);
+    if image.len() == model.input().len() { image.to_vec() } else { Rng::new(0).bytes(model.input().len()) }
+}
+
 /// Operator and shapes.
 fn describe(layer: &Layer) -> String {
     let shape = |Shape { height, width, channels }| format!("{height}x{width}x{channels}");
     let kernel = || format!("{}x{}", layer.window.kernel_height, layer.window.kernel_width);
     let op = match layer.op {
         Op::Conv => format!("conv {}", kernel()),
+        Op::GroupedConv => format!("conv {} in {} groups", kernel(), layer.groups),
         Op::DepthwiseConv => format!("depthwise {}", kernel()),
+        Op::Dense => "dense".into(),
         Op::GlobalAveragePool => "average".into(),
-        _ => "dense".into(),
+        Op::Add => "add".into(),
+        Op::MaxPool => format!("max pool {}", kernel()),
+        Op::AveragePool => format!("average pool {}", kernel()),
+        Op::Concat => "concatenation".into(),
     };
     format!("{op}, {} to {}", shape(layer.input), shape(layer.output))
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use compiler::{CompileError, Compiled, Core, Optimize, Options, compile, pack, qdq};
 use dataset::Dataset;
+use inference_core::format::{Activation, Shape};
 use inference_core::{Model, Network};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use serde::Serialize;
@@ -32,7 +33,7 @@ pub struct Summary {
     pub images: u64,
     /// Bytes that requantized layers gave in tract, against the core's.
     pub activations: Histogram,
-    /// Logits in tract, in steps of the last layer.
+    /// Results in tract, in steps of the last layer.
     pub logits: Histogram,
 }
 
@@ -93,7 +94,8 @@ pub fn batch(index: usize, networks: u32, reference: Reference) -> Result<Summar
 /// Compares one network; `false` if the compiler refuses it.
 fn check(stack: &Stack, reference: Reference, summary: &mut Summary) -> Result<bool, String> {
     let (measured, tested) = stack.images();
-    let compiled = match compile(&stack.onnx(), &dataset(stack, &measured)?, &Options::named("random")) {
+    let shape = stack.input.shape();
+    let compiled = match compile(&stack.onnx(), &dataset(shape, &measured)?, &Options::named("random")) {
         Ok(compiled) => compiled,
         Err(CompileError::Unsupported { .. } | CompileError::Quantization { .. } | CompileError::Overflow { .. }) => {
             summary.refused += 1;
@@ -105,7 +107,9 @@ fn check(stack: &Stack, reference: Reference, summary: &mut Summary) -> Result<b
     for optimize in Optimize::ALL {
         core(&compiled, optimize, &tested, &wanted)?;
     }
-    let differences = tract(&compiled, &dataset(stack, &tested)?, &wanted)?;
+    // The runtimes read an image as they get it.
+    let planes: Vec<Vec<u8>> = tested.iter().map(|image| channel_slowest(image, shape.channels.into())).collect();
+    let differences = tract(&compiled, &dataset(shape, &planes)?, &wanted)?;
     summary.networks += 1;
     summary.layers += compiled.quantized.layers.len() as u64;
     summary.images += tested.len() as u64;
@@ -123,17 +127,26 @@ fn core(compiled: &Compiled, optimize: Optimize, images: &[Vec<u8>], wanted: &[V
     let tnet =
         pack::pack(&compiled.quantized, "random", optimize, Core::default()).map_err(|error| error.to_string())?;
     let model = Model::parse(&tnet).map_err(|error| error.to_string())?;
+    let zero_point = zero_point(&model);
     // Old bytes in the arena must not matter.
     let mut arena = vec![0xa5; model.arena_len()];
     let mut network = Network::new(&model, &mut arena).map_err(|error| error.to_string())?;
     for (index, (image, wanted)) in images.iter().zip(wanted).enumerate() {
         let prediction = network.classify(image).map_err(|error| error.to_string())?;
-        let found: Vec<i32> = prediction.logits().iter().collect();
+        let found: Vec<i32> = prediction.logits().iter().map(|value| value + zero_point).collect();
         if Some(&found) != wanted.last() {
             return Err(format!("{optimize:?}, image {index}: the core gives {found:?}, the reference {wanted:?}"));
         }
     }
     Ok(())
+}
+
+/// What the core takes from a result in bytes.
+fn zero_point(model: &Model<'_>) -> i32 {
+    model.layers().last().map_or(0, |last| match last.activation {
+        Activation::Logits => 0,
+        Activation::Clamp | Activation::Table | Activation::ByteTable => last.output_zero_point.into(),
+    })
 }
 
 /// Every layer in tract against the reference's.
@@ -149,12 +162,16 @@ fn tract(compiled: &Compiled, images: &Dataset, wanted: &[Vec<Vec<i32>>]) -> Res
     Ok(differences)
 }
 
-/// Images of the network's size, in the format that the compiler takes them.
-fn dataset(stack: &Stack, images: &[Vec<u8>]) -> Result<Dataset, String> {
-    let (height, width) = (u32::from(stack.image.0), u32::from(stack.image.1));
+/// Images of the network's size, in the format that the compiler takes them: channels side by side.
+fn dataset(shape: Shape, images: &[Vec<u8>]) -> Result<Dataset, String> {
     let head = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>();
     let count = images.len() as u32;
-    let pixels = [head(&[0x803, count, height, width]), images.concat()].concat();
+    let pixels = [head(&[0x803, count, shape.height.into(), shape.row_len() as u32]), images.concat()].concat();
     let labels = [head(&[0x801, count]), vec![0; images.len()]].concat();
     Dataset::from_bytes(&pixels, &labels).map_err(|error| error.to_string())
+}
+
+/// The bytes of an image one channel after the other, as ONNX has them.
+fn channel_slowest(image: &[u8], channels: usize) -> Vec<u8> {
+    (0..channels).flat_map(|channel| image.iter().skip(channel).step_by(channels)).copied().collect()
 }

@@ -4,13 +4,28 @@
 //! an index test, an activation is applied to every pixel before pooling looks at it, and the
 //! requantization is written down from `docs/quantization.md`, not called.
 
+mod operators;
+
 use inference_core::Model;
-use inference_core::format::{Activation, Layer, Op, Shape, TABLE_LEN, TABLE_ZERO};
+use inference_core::format::{
+    Activation, BYTE_TABLE_LEN, Layer, NO_MAP, Op, Pool, Shape, TABLE_LEN, TABLE_ZERO, Window,
+};
+
+/// What a scaled accumulator has at most in size, as no byte can tell and only logits show.
+const LARGEST_SCALED: i64 = 1 << 30;
 
 /// A feature map: `height * width * channels` numbers, channel fastest.
 struct Map {
     shape: Shape,
     values: Vec<i64>,
+}
+
+/// A value's place in a map.
+#[derive(Clone, Copy)]
+struct Place {
+    y: i64,
+    x: i64,
+    channel: usize,
 }
 
 impl Map {
@@ -19,145 +34,151 @@ impl Map {
         Self { shape, values }
     }
 
-    /// The value at a place, `outside` where the place lies beyond the border.
-    fn at(&self, y: i64, x: i64, channel: usize, outside: i64) -> i64 {
+    /// What `value` says of every place.
+    fn of(shape: Shape, value: impl Fn(Place) -> i64) -> Self {
+        let mut values = Vec::with_capacity(size(shape));
+        for y in 0..i64::from(shape.height) {
+            for x in 0..i64::from(shape.width) {
+                values.extend((0..usize::from(shape.channels)).map(|channel| value(Place { y, x, channel })));
+            }
+        }
+        Self::new(shape, values)
+    }
+
+    /// The value at a place; `None` beyond the border.
+    fn get(&self, Place { y, x, channel }: Place) -> Option<i64> {
         let (height, width) = (i64::from(self.shape.height), i64::from(self.shape.width));
         if !(0..height).contains(&y) || !(0..width).contains(&x) {
-            return outside;
+            return None;
         }
-        self.values[(y * width + x) as usize * usize::from(self.shape.channels) + channel]
+        Some(self.values[(y * width + x) as usize * usize::from(self.shape.channels) + channel])
+    }
+
+    /// The values under a window whose upper left corner is at `(top, left)`, without those beyond the border.
+    fn under(&self, (top, left): (i64, i64), (height, width): (i64, i64), channel: usize) -> Vec<i64> {
+        let places = (top..top + height).flat_map(|y| (left..left + width).map(move |x| Place { y, x, channel }));
+        places.filter_map(|place| self.get(place)).collect()
     }
 }
 
-/// The logits of an image: `height * width * channels` bytes, row by row, channel fastest.
+/// The numbers of a layer.
+struct Parameters<'m> {
+    weights: Vec<i64>,
+    bias: Vec<i64>,
+    multipliers: Vec<i64>,
+    shifts: &'m [u8],
+    table: &'m [u8],
+}
+
+impl<'m> Parameters<'m> {
+    fn of(model: &Model<'m>, layer: &Layer) -> Self {
+        let parameters = model.parameters(layer);
+        Self {
+            weights: parameters.weights.iter().map(|&weight| i64::from(weight as i8)).collect(),
+            bias: numbers(parameters.bias),
+            multipliers: numbers(parameters.multipliers),
+            shifts: parameters.shifts,
+            table: parameters.table,
+        }
+    }
+
+    /// What becomes of a sum: bias, requantization, activation.
+    fn activate(&self, layer: &Layer, scale: usize, sum: i64) -> i64 {
+        let accumulator = self.bias[scale] + sum;
+        assert!(i32::try_from(accumulator).is_ok(), "accumulator {accumulator} leaves 32 bits");
+        let scaled = divide_rounding_half_up(accumulator * self.multipliers[scale], self.shifts[scale]);
+        let scaled = scaled.clamp(-LARGEST_SCALED, LARGEST_SCALED);
+        let entry = |zero: i64, len: usize| i64::from(self.table[(scaled + zero).clamp(0, len as i64 - 1) as usize]);
+        match layer.activation {
+            Activation::Clamp => {
+                (scaled + i64::from(layer.output_zero_point)).clamp(i64::from(layer.low), i64::from(layer.high))
+            }
+            Activation::Table => entry(i64::from(TABLE_ZERO), TABLE_LEN),
+            Activation::ByteTable => entry(i64::from(layer.table_zero), BYTE_TABLE_LEN),
+            Activation::Logits => scaled,
+        }
+    }
+}
+
+/// The result for an image, `height * width * channels` bytes, row by row, channel fastest: logits, or bytes less their
+/// zero point.
 ///
 /// # Panics
 /// If an accumulator leaves 32 bits, which the compiler proves that it cannot.
 pub fn logits(model: &Model<'_>, pixels: &[u8]) -> Vec<i32> {
-    outputs(model, pixels).pop().expect("a parsed model has layers")
+    let result = outputs(model, pixels).pop().expect("a parsed model has layers");
+    let last = model.layers().last().expect("a parsed model has layers");
+    let zero_point = match last.activation {
+        Activation::Logits => 0,
+        Activation::Clamp | Activation::Table | Activation::ByteTable => i32::from(last.output_zero_point),
+    };
+    result.into_iter().map(|value| value - zero_point).collect()
 }
 
-/// What every layer makes of an image, channel fastest; the logits last.
+/// What every layer makes of an image, channel fastest: bytes, or logits; the result last.
 ///
 /// # Panics
 /// As [`logits`].
 pub fn outputs(model: &Model<'_>, pixels: &[u8]) -> Vec<Vec<i32>> {
-    let mut map = Map::new(model.input(), pixels.iter().map(|&pixel| i64::from(pixel)).collect());
-    let mut outputs = Vec::with_capacity(model.layer_count());
+    let mut maps = vec![Map::new(model.input(), pixels.iter().map(|&pixel| i64::from(pixel)).collect())];
     for (index, layer) in model.layers().enumerate() {
-        map = accumulate(model, &layer, &map);
-        if layer.activation != Activation::Logits {
-            map = pool(&layer, activate(model, &layer, map));
-        }
+        let read = layer.inputs.iter().filter(|&&map| map != NO_MAP);
+        let inputs: Vec<&Map> = read.map(|&map| &maps[usize::from(map)]).collect();
+        let map = make(model, &layer, &inputs);
         assert_eq!(map.shape, layer.output, "output of layer {index}");
-        outputs.push(map.values.iter().map(|&value| value as i32).collect());
+        maps.push(map);
     }
-    outputs
+    let bytes = |map: &Map| map.values.iter().map(|&value| value as i32).collect();
+    maps.iter().skip(1).map(bytes).collect()
 }
 
 fn size(shape: Shape) -> usize {
     usize::from(shape.height) * usize::from(shape.width) * usize::from(shape.channels)
 }
 
-/// Bias plus the products of inputs and weights, for every output pixel before pooling.
-fn accumulate(model: &Model<'_>, layer: &Layer, input: &Map) -> Map {
-    let parameters = model.parameters(layer);
-    let weights: Vec<i64> = parameters.weights.iter().map(|&weight| i64::from(weight as i8)).collect();
-    let bias = numbers(parameters.bias);
-    let shape = match layer.op {
-        Op::Conv | Op::DepthwiseConv => Shape {
-            height: layer.conv_height() as u16,
-            width: layer.conv_width() as u16,
-            channels: layer.output.channels,
-        },
-        _ => layer.output,
+/// What a layer makes of its maps.
+fn make(model: &Model<'_>, layer: &Layer, inputs: &[&Map]) -> Map {
+    let parameters = &Parameters::of(model, layer);
+    let weights = &parameters.weights;
+    let activated = |scale: usize, sum: i64| parameters.activate(layer, scale, sum);
+    let input = inputs[0];
+    let map = Map::of(slid(layer, input.shape), |place| match layer.op {
+        Op::Conv => activated(place.channel, operators::conv(layer, 1, input, weights, place)),
+        Op::GroupedConv => activated(place.channel, operators::conv(layer, layer.groups.into(), input, weights, place)),
+        Op::DepthwiseConv => activated(place.channel, operators::depthwise(layer, input, weights, place)),
+        Op::Dense => activated(place.channel, operators::dense(layer, input, weights, place.channel)),
+        Op::GlobalAveragePool => activated(place.channel, operators::sum(input, place.channel)),
+        Op::Add => activated(0, operators::add(layer.factors, [inputs[0], inputs[1]], place)),
+        Op::MaxPool => operators::largest(layer, input, place).clamp(layer.low.into(), layer.high.into()),
+        Op::AveragePool => {
+            let values = operators::under_window(layer, input, place);
+            activated(values.len() - 1, values.iter().sum())
+        }
+        Op::Concat => {
+            let (which, value) = operators::side_by_side([inputs[0], inputs[1]], place);
+            activated(which, value)
+        }
+    });
+    pool(layer, map)
+}
+
+/// The shape of what the operator makes, before the fused pooling.
+fn slid(layer: &Layer, input: Shape) -> Shape {
+    let Window { kernel_height, kernel_width, stride_height, stride_width, .. } = layer.window;
+    let Window { pad_top, pad_left, pad_bottom, pad_right, .. } = layer.window;
+    let positions = |size: u16, pads: [u8; 2], kernel: u8, stride: u8| {
+        (size + u16::from(pads[0]) + u16::from(pads[1]) - u16::from(kernel)) / u16::from(stride) + 1
     };
-    let mut values = Vec::with_capacity(size(shape));
-    for y in 0..i64::from(shape.height) {
-        for x in 0..i64::from(shape.width) {
-            for (channel, bias) in bias.iter().enumerate() {
-                let sum = match layer.op {
-                    Op::Conv => conv(layer, input, &weights, (y, x, channel)),
-                    Op::DepthwiseConv => depthwise(layer, input, &weights, (y, x, channel)),
-                    Op::Dense => dense(layer, input, &weights, channel),
-                    Op::GlobalAveragePool => average(input, channel),
-                    op => panic!("the reference lacks the operator {op:?}"),
-                };
-                let accumulator = bias + sum;
-                assert!(i32::try_from(accumulator).is_ok(), "accumulator {accumulator} leaves 32 bits");
-                values.push(accumulator);
-            }
-        }
+    let channels = layer.output.channels;
+    match layer.op {
+        Op::Conv | Op::GroupedConv | Op::DepthwiseConv | Op::MaxPool | Op::AveragePool => Shape {
+            height: positions(input.height, [pad_top, pad_bottom], kernel_height, stride_height),
+            width: positions(input.width, [pad_left, pad_right], kernel_width, stride_width),
+            channels,
+        },
+        Op::Dense | Op::GlobalAveragePool => Shape { height: 1, width: 1, channels },
+        Op::Add | Op::Concat => Shape { channels, ..input },
     }
-    Map::new(shape, values)
-}
-
-/// One tap after the other: `(y, x)` in the kernel, and the input pixel under it.
-fn taps(layer: &Layer, y: i64, x: i64) -> impl Iterator<Item = (usize, i64, i64)> {
-    let window = layer.window;
-    let top = y * i64::from(window.stride_height) - i64::from(window.pad_top);
-    let left = x * i64::from(window.stride_width) - i64::from(window.pad_left);
-    let (height, width) = (i64::from(window.kernel_height), i64::from(window.kernel_width));
-    (0..height).flat_map(move |ky| (0..width).map(move |kx| ((ky * width + kx) as usize, top + ky, left + kx)))
-}
-
-/// Weights `[out_channels][kernel_height][kernel_width][in_channels]`.
-fn conv(layer: &Layer, input: &Map, weights: &[i64], (y, x, channel): (i64, i64, usize)) -> i64 {
-    let inputs = usize::from(layer.input.channels);
-    let taps_in_filter = usize::from(layer.window.kernel_height) * usize::from(layer.window.kernel_width);
-    let outside = i64::from(layer.input_zero_point);
-    let mut sum = 0;
-    for (tap, y, x) in taps(layer, y, x) {
-        for from in 0..inputs {
-            sum += input.at(y, x, from, outside) * weights[(channel * taps_in_filter + tap) * inputs + from];
-        }
-    }
-    sum
-}
-
-/// Weights `[kernel_height][kernel_width][channels]`.
-fn depthwise(layer: &Layer, input: &Map, weights: &[i64], (y, x, channel): (i64, i64, usize)) -> i64 {
-    let channels = usize::from(layer.input.channels);
-    let outside = i64::from(layer.input_zero_point);
-    taps(layer, y, x).map(|(tap, y, x)| input.at(y, x, channel, outside) * weights[tap * channels + channel]).sum()
-}
-
-/// Weights `[in_height][out_channels][in_width * in_channels]`.
-fn dense(layer: &Layer, input: &Map, weights: &[i64], channel: usize) -> i64 {
-    let row_len = usize::from(layer.input.width) * usize::from(layer.input.channels);
-    let outputs = usize::from(layer.output.channels);
-    let mut sum = 0;
-    for (index, value) in input.values.iter().enumerate() {
-        let (row, column) = (index / row_len, index % row_len);
-        sum += value * weights[(row * outputs + channel) * row_len + column];
-    }
-    sum
-}
-
-/// The sum of a channel; the division is in the multiplier.
-fn average(input: &Map, channel: usize) -> i64 {
-    input.values.iter().skip(channel).step_by(usize::from(input.shape.channels)).sum()
-}
-
-fn activate(model: &Model<'_>, layer: &Layer, mut map: Map) -> Map {
-    let parameters = model.parameters(layer);
-    let multipliers = numbers(parameters.multipliers);
-    for (index, value) in map.values.iter_mut().enumerate() {
-        let channel = index % multipliers.len();
-        let scaled = divide_rounding_half_up(*value * multipliers[channel], parameters.shifts[channel]);
-        *value = match layer.activation {
-            Activation::Clamp => {
-                let value = scaled + i64::from(layer.output_zero_point);
-                value.clamp(i64::from(layer.low), i64::from(layer.high))
-            }
-            Activation::Table => {
-                let entry = (scaled + i64::from(TABLE_ZERO)).clamp(0, TABLE_LEN as i64 - 1);
-                i64::from(parameters.table[entry as usize])
-            }
-            activation => panic!("the reference lacks the activation {activation:?}"),
-        };
-    }
-    map
 }
 
 /// `round(value / 2^shift)`, half up: the floor of the quotient, one more where the rest is at least half.
@@ -169,18 +190,14 @@ fn divide_rounding_half_up(value: i64, shift: u8) -> i64 {
 
 /// The largest pixel under each window; padding at the bottom and right never wins.
 fn pool(layer: &Layer, map: Map) -> Map {
-    let (size, stride) = (i64::from(layer.pool.size), i64::from(layer.pool.stride));
-    let mut values = Vec::new();
-    for y in 0..i64::from(layer.output.height) {
-        for x in 0..i64::from(layer.output.width) {
-            for channel in 0..usize::from(layer.output.channels) {
-                let places = (0..size).flat_map(|py| (0..size).map(move |px| (y * stride + py, x * stride + px)));
-                let largest = places.map(|(y, x)| map.at(y, x, channel, i64::MIN)).max();
-                values.push(largest.expect("a pooling window has a size"));
-            }
-        }
+    if layer.pool == Pool::NONE {
+        return map;
     }
-    Map::new(layer.output, values)
+    let (size, stride) = (i64::from(layer.pool.size), i64::from(layer.pool.stride));
+    Map::of(layer.output, |Place { y, x, channel }| {
+        let values = map.under((y * stride, x * stride), (size, size), channel);
+        *values.iter().max().expect("a pooling window has a pixel in the map")
+    })
 }
 
 /// Little-endian `i32`s.

@@ -2,16 +2,22 @@
 //!
 //! The runtimes compute with the same integers in floats and round halves to even, so a layer that reads the same
 //! bytes may give a byte that differs by one. A layer that reads bytes which differ by `d` may give one that differs by
-//! `d` times its gain more. Nothing else is allowed.
+//! `d` times its gain more, the gains of its maps added up; a table makes of that what its entries say. Nothing else is
+//! allowed.
+
+mod gains;
+mod table;
 
 use inference_core::Model;
-use inference_core::format::{Activation, Layer, Op};
+use inference_core::format::{Activation, Layer, NO_MAP, Op};
 use serde::Serialize;
 
 use crate::runtimes::Outputs;
+use gains::{Gain, Logits};
+use table::Table;
 
-/// Relative error of a float sum, of its largest possible value: 64 units in the last place.
-const FLOAT_ERROR: f64 = 64.0 / (1 << 24) as f64;
+/// The largest logit in size; a sum that floats take beyond it stays there in the core.
+const LARGEST_LOGIT: f64 = (1 << 30) as f64;
 
 /// Counts of differences: entry `n` counts values that differ by `n` steps.
 #[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
@@ -44,130 +50,146 @@ impl Histogram {
 /// Differences over all images that were compared.
 #[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
 pub struct Differences {
-    /// Of every requantized layer: its bytes.
+    /// Of every layer that makes bytes: these.
     pub layers: Vec<Histogram>,
-    /// Logits. A step is what one step of one input of the last layer changes the logit by at most; fractions are rounded
-    /// up.
+    /// The results. Of logits, a step is what one step of one input of the last layer changes the logit by at most, and
+    /// fractions are rounded up; of bytes, one of them.
     pub logits: Histogram,
-}
-
-/// What one output channel makes of differences.
-struct Channel {
-    /// Steps of the output a step of all its inputs.
-    gain: f64,
-    /// Steps of the output that float sums may be off.
-    noise: f64,
 }
 
 /// What a model allows.
 pub struct Bounds {
-    layers: Vec<(Layer, Vec<Channel>)>,
-    logit_scale: f64,
-    /// Of every class, what one step of one input of the last layer changes the logit by at most.
-    logit_steps: Vec<f64>,
+    layers: Vec<LayerBounds>,
+    output_scale: f64,
+    /// What the logits are made with; none where the result is bytes.
+    logits: Option<Logits>,
+}
+
+/// What a layer allows.
+struct LayerBounds {
+    layer: Layer,
+    /// One a scale of the layer; a single one where it has none.
+    gains: Vec<Gain>,
+    /// The activation's table, if it has one.
+    table: Option<Table>,
 }
 
 impl Bounds {
     /// The bounds of a model whose weights are stored as they are.
     pub fn of(model: &Model<'_>) -> Self {
-        let layers: Vec<_> = model.layers().map(|layer| (layer, channels(model, &layer))).collect();
-        let logit_steps = layers.last().map_or(vec![], |(layer, _)| largest_weights(model, layer));
-        Self { layers, logit_scale: f64::from(model.logit_scale()), logit_steps }
+        let layers: Vec<_> = model.layers().map(|layer| LayerBounds::of(model, layer)).collect();
+        let logits = layers.last().and_then(|last| match last.layer.activation {
+            Activation::Logits => Some(Logits::of(model, &last.layer)),
+            Activation::Clamp | Activation::Table | Activation::ByteTable => None,
+        });
+        Self { layers, output_scale: f64::from(model.output_scale()), logits }
     }
 
-    /// How far logits are apart, in steps; both as accumulators.
+    /// How far results are apart, in steps; both as logits, or as bytes less their zero point.
     pub fn logit_differences(&self, ours: &[i32], theirs: impl Iterator<Item = f64>, into: &mut Histogram) {
-        for ((ours, theirs), step) in ours.iter().zip(theirs).zip(&self.logit_steps) {
+        for (index, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+            let step = self.logits.as_ref().map_or(1.0, |logits| logits.step(index));
             into.add(((theirs.round() - f64::from(*ours)).abs() / step).ceil() as usize);
         }
+    }
+
+    /// What the difference of two results changes by at most if one value that the last layer reads changes by one; of
+    /// bytes, one of them.
+    pub fn step_between(&self, first: usize, second: usize) -> f64 {
+        self.logits.as_ref().map_or(1.0, |logits| logits.step_between(first, second))
     }
 
     /// Counts the differences of one image; the error says which value is further off than allowed.
     ///
     /// `ours`: what [`crate::reference::outputs`] gives. `theirs`: what a runtime makes of the ONNX file with its layers
-    /// exposed, channel slowest.
+    /// exposed, channel slowest; the result as bytes where it is bytes.
     pub fn compare(&self, ours: &[Vec<i32>], theirs: &Outputs, into: &mut Differences) -> Result<(), String> {
         if theirs.len() != self.layers.len() {
             return Err(format!("{} outputs for {} layers", theirs.len(), self.layers.len()));
         }
-        into.layers.resize(self.layers.len() - 1, Histogram::default());
-        let mut before = 0.0;
-        for (index, (layer, channels)) in self.layers.iter().enumerate() {
+        let makes_bytes = |bounds: &&LayerBounds| bounds.layer.activation != Activation::Logits;
+        into.layers.resize(self.layers.iter().filter(makes_bytes).count(), Histogram::default());
+        // By how much the values of each map differ; what enters is the same.
+        let mut apart = vec![0.0];
+        for (index, bounds) in self.layers.iter().enumerate() {
             let (ours, theirs) = (&ours[index], &theirs[index]);
             if ours.len() != theirs.len() {
                 return Err(format!("layer {index}: {} values, not {}", theirs.len(), ours.len()));
             }
-            let is_last = layer.activation == Activation::Logits;
-            // Two numbers that are rounded; the sigmoid's table is half a step off before that.
-            let rounding = if layer.activation == Activation::Table { 1.5 } else { 1.0 };
-            let scale = if is_last { self.logit_scale } else { 1.0 };
-            let (count, pixels) = (channels.len(), ours.len() / channels.len());
-            let mut largest = 0.0f64;
-            for (place, our) in ours.iter().enumerate() {
-                let channel = &channels[place % count];
-                let their = f64::from(theirs[place % count * pixels + place / count]) / scale;
-                let difference = (their.round() - f64::from(*our)).abs();
-                let allowed = (channel.gain * before + channel.noise + rounding).floor();
-                if difference.is_nan() || difference > allowed {
-                    return Err(format!(
-                        "layer {index} ({:?}, {:?}), value {place}: {our} here, {their} there; at most {allowed} apart \
-                         are allowed where inputs differ by {before}",
-                        layer.op, layer.activation
-                    ));
-                }
-                if !is_last {
-                    into.layers[index].add(difference as usize);
-                }
-                largest = largest.max(difference);
+            let theirs = self.in_steps(&bounds.layer, theirs);
+            let inputs = bounds.layer.inputs.map(|map| if map == NO_MAP { 0.0 } else { apart[usize::from(map)] });
+            let differences = bounds.differences(ours, &theirs, inputs);
+            let differences = differences.map_err(|error| format!("layer {index} {error}"))?;
+            if let Some(histogram) = into.layers.get_mut(index) {
+                differences.iter().for_each(|&difference| histogram.add(difference as usize));
             }
-            if is_last {
-                let theirs = theirs.iter().map(|&logit| f64::from(logit) / scale);
-                self.logit_differences(ours, theirs, &mut into.logits);
+            if index + 1 == self.layers.len() {
+                self.logit_differences(ours, theirs.into_iter(), &mut into.logits);
             }
-            before = largest;
+            apart.push(differences.into_iter().fold(0.0, f64::max));
         }
         Ok(())
     }
-}
 
-fn channels(model: &Model<'_>, layer: &Layer) -> Vec<Channel> {
-    let parameters = model.parameters(layer);
-    let word = |section: &[u8], channel: usize| {
-        section.as_chunks::<4>().0.get(channel).map_or(1.0, |&bytes| f64::from(i32::from_le_bytes(bytes)))
-    };
-    let mut sums = vec![0.0; usize::from(layer.output.channels)];
-    weights(model, layer).for_each(|(channel, weight)| sums[channel] += weight);
-    if layer.op == Op::GlobalAveragePool {
-        sums.fill(f64::from(layer.input.height) * f64::from(layer.input.width));
+    /// What a runtime gives for a layer, in the core's order: bytes as they are, logits in steps.
+    fn in_steps(&self, layer: &Layer, theirs: &[f32]) -> Vec<f64> {
+        let values = channel_fastest(theirs, layer.output.channels.into()).map(f64::from);
+        match layer.activation {
+            Activation::Logits => {
+                values.map(|logit| (logit / self.output_scale).clamp(-LARGEST_LOGIT, LARGEST_LOGIT).round()).collect()
+            }
+            Activation::Clamp | Activation::Table | Activation::ByteTable => values.collect(),
+        }
     }
-    let channel = |(channel, sum): (usize, f64)| {
-        let shift = parameters.shifts.get(channel).map_or(0, |&shift| i32::from(shift));
-        let scale = word(parameters.multipliers, channel) * 2f64.powi(-shift);
-        let most = sum * 255.0 + word(parameters.bias, channel).abs();
-        Channel { gain: sum * scale, noise: most * FLOAT_ERROR * scale }
-    };
-    sums.into_iter().enumerate().map(channel).collect()
 }
 
-fn largest_weights(model: &Model<'_>, layer: &Layer) -> Vec<f64> {
-    let mut largest = vec![1.0f64; usize::from(layer.output.channels)];
-    weights(model, layer).for_each(|(channel, weight)| largest[channel] = largest[channel].max(weight));
-    largest
+/// The values of a map in the order of ONNX, channel slowest, with the channel fastest.
+pub fn channel_fastest(values: &[f32], channels: usize) -> impl Iterator<Item = f32> + '_ {
+    let pixels = values.len() / channels;
+    (0..values.len()).map(move |place| values[place % channels * pixels + place / channels])
 }
 
-/// The sizes of all weights with their output channels.
-fn weights<'m>(model: &Model<'m>, layer: &Layer) -> impl Iterator<Item = (usize, f64)> + use<'m> {
-    let stored = &model.parameters(layer).weights[..layer.weights_len as usize];
-    let outputs = usize::from(layer.output.channels);
-    let filter_len = stored.len() / outputs;
-    let row_len = usize::from(layer.input.width) * usize::from(layer.input.channels);
-    let op = layer.op;
-    stored.iter().enumerate().map(move |(index, &weight)| {
-        let channel = match op {
-            Op::Conv => index / filter_len,
-            Op::Dense => index / row_len % outputs,
-            _ => index % outputs,
+impl LayerBounds {
+    fn of(model: &Model<'_>, layer: Layer) -> Self {
+        let table = match layer.activation {
+            Activation::Table | Activation::ByteTable => Some(Table::new(model.parameters(&layer).table)),
+            Activation::Clamp | Activation::Logits => None,
         };
-        (channel, f64::from((weight as i8).unsigned_abs()))
-    })
+        Self { gains: gains::of(model, &layer), layer, table }
+    }
+
+    /// The difference of every value, where those of the maps that the layer reads differ by `inputs` at most; the error
+    /// says which value is further off.
+    fn differences(&self, ours: &[i32], theirs: &[f64], inputs: [f64; 2]) -> Result<Vec<f64>, String> {
+        let allowed: Vec<f64> = self.gains.iter().map(|gain| self.allowed(gain.apart(inputs))).collect();
+        let difference = |(place, (our, their)): (usize, (&i32, &f64))| {
+            let difference = (their - f64::from(*our)).abs();
+            let allowed = allowed[gains::scale_at(&self.layer, place)];
+            // Not-a-number is not within it.
+            if difference <= allowed {
+                return Ok(difference);
+            }
+            let Layer { op, activation, .. } = self.layer;
+            Err(format!(
+                "({op:?}, {activation:?}), value {place}: {our} here, {their} there; at most {allowed} apart are allowed \
+                 where inputs differ by {inputs:?}"
+            ))
+        };
+        ours.iter().zip(theirs).enumerate().map(difference).collect()
+    }
+
+    /// By how much outputs may differ whose scaled sums do by so much before they are rounded.
+    fn allowed(&self, apart: f64) -> f64 {
+        let Layer { op, low, high, input_zero_point, .. } = self.layer;
+        if op == Op::MaxPool {
+            // Bytes are passed on. Only a limit that is no byte itself is rounded, and not everywhere the same way.
+            let is_exact = (low == 0 || low == input_zero_point) && high == u8::MAX;
+            return apart + if is_exact { 0.0 } else { 1.0 };
+        }
+        match &self.table {
+            Some(table) => table.allowed(apart),
+            // Two numbers that are rounded.
+            None => (apart + 1.0).floor(),
+        }
+    }
 }

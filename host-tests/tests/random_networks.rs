@@ -1,8 +1,9 @@
-//! Random layer stacks: the core equals the reference, with every operator, window, pool and activation.
+//! Random graphs of layers: the core equals the reference, with every operator, window, pool and activation.
 
 use host_tests::rng::Rng;
 use host_tests::{random, reference};
 use inference_core::format::{Activation, Op};
+use inference_core::schedule::Layers;
 use inference_core::{Model, Network, Step};
 
 /// Networks that CI tries.
@@ -57,6 +58,7 @@ fn generator_covers_the_format() {
             let window = layer.window;
             seen.push(format!("{:?}", layer.op));
             seen.push(format!("{:?}", layer.activation));
+            seen.push(format!("{:?} with {:?}", layer.op, layer.activation));
             seen.push(format!("pool {} stride {}", layer.pool.size, layer.pool.stride));
             if window.pad_left != window.pad_right || window.pad_top != window.pad_bottom {
                 seen.push("asymmetric padding".into());
@@ -67,7 +69,23 @@ fn generator_covers_the_format() {
             if layer.activation == Activation::Clamp && layer.low > 0 {
                 seen.push("low".into());
             }
+            if layer.op == Op::DepthwiseConv && layer.group_outputs() > 1 {
+                seen.push("depthwise multiplier".into());
+            }
+            if layer.op == Op::GroupedConv && layer.groups > 1 && layer.group_outputs() > 1 {
+                seen.push("groups".into());
+            }
+            if layer.op == Op::Dense && !layer.accumulates() {
+                seen.push("dense on a vector".into());
+            }
+            if matches!(layer.op, Op::MaxPool | Op::AveragePool) && window.pad_top * window.pad_left > 0 {
+                seen.push(format!("{:?} padded above and left", layer.op));
+            }
+            if layer.start_rows > layer.window_rows() as u16 {
+                seen.push("waiting".into());
+            }
         }
+        describe_maps(&model, &mut seen);
         let logits: Vec<_> = images(&model, seed).iter().map(|image| reference::logits(&model, image)).collect();
         telling += u64::from(logits.iter().any(|other| *other != logits[0]));
         tried += 1;
@@ -77,20 +95,69 @@ fn generator_covers_the_format() {
         "DepthwiseConv",
         "Dense",
         "GlobalAveragePool",
+        "Add",
+        "MaxPool",
+        "AveragePool",
+        "Concat",
+        "GroupedConv",
         "Clamp",
         "Table",
         "Logits",
+        "ByteTable",
+        "Add with ByteTable",
+        "Concat with Table",
+        "Concat with ByteTable",
+        "AveragePool with ByteTable",
+        "GroupedConv with Table",
         "pool 2 stride 1",
         "pool 2 stride 2",
         "pool 3 stride 2",
         "asymmetric padding",
         "padding reads as a zero point",
         "low",
+        "depthwise multiplier",
+        "groups",
+        "dense on a vector",
+        "MaxPool padded above and left",
+        "AveragePool padded above and left",
+        "waiting",
+        "a map of three readers",
+        "readers of different padding",
+        "more padding than any reader",
+        "a sum over different zero points",
+        "a result of several rows",
+        "what enters is read twice",
     ];
     for what in wanted {
         assert!(seen.iter().any(|seen| seen == what), "no network has: {what}");
     }
     assert!(telling * 10 > tried * 6, "only {telling} of {tried} networks answer different images differently");
+}
+
+/// What is special about maps and their readers.
+fn describe_maps(model: &Model<'_>, seen: &mut Vec<String>) {
+    let layers: Vec<_> = model.layers().collect();
+    for index in 0..layers.len() {
+        let map = Layers::map(model, index).unwrap();
+        let readers: Vec<_> = layers.iter().filter(|layer| layer.input_maps().any(|read| read == index)).collect();
+        let padding: Vec<[u8; 2]> = readers.iter().map(|reader| reader.row_padding()).collect();
+        let has = [
+            (readers.len() > 2, "a map of three readers"),
+            (readers.len() > 1 && index == 0, "what enters is read twice"),
+            (padding.iter().any(|&other| other != padding[0]), "readers of different padding"),
+            (padding.iter().all(|&[left, _]| left < map.ring.pad_left), "more padding than any reader"),
+        ];
+        seen.extend(has.iter().filter(|(has, _)| *has).map(|(_, what)| what.to_string()));
+    }
+    for layer in layers.iter().filter(|layer| layer.op == Op::Add) {
+        let zero_points = layer.inputs.map(|map| Layers::map(model, map.into()).unwrap().zero_point);
+        if zero_points[0] != zero_points[1] {
+            seen.push("a sum over different zero points".into());
+        }
+    }
+    if model.output().height > 1 {
+        seen.push("a result of several rows".into());
+    }
 }
 
 /// All black, all white, and noise.

@@ -3,14 +3,13 @@
 
 use anyhow::{Result, anyhow, ensure};
 use compiler::qdq;
-use inference_core::Model;
 use serde::Serialize;
 
 use super::{Case, Effort, Row};
 use crate::reference;
 use crate::runtimes::{Runtime, onnx_runtime, tract};
 use crate::shipped::{TEST_IMAGES, class, in_parallel};
-use crate::steps::{Bounds, Differences, Histogram};
+use crate::steps::{Bounds, Differences, Histogram, channel_fastest};
 
 /// Images whose layers are compared, in a quick comparison and in a full one.
 const LAYER_IMAGES: [usize; 2] = [100, 1_000];
@@ -39,7 +38,7 @@ pub struct RuntimeDetail {
 pub fn runtime(case: &Case, (name, runtime): (&str, Runtime), effort: Effort) -> Result<Row> {
     let (model, onnx, images) = (case.model(), case.file("model.qdq.onnx")?, case.images(effort));
     let bounds = Bounds::of(&model);
-    let scale = f64::from(model.logit_scale());
+    let scale = f64::from(model.output_scale());
     let (mut detail, mut others) = (RuntimeDetail::default(), Vec::new());
     for start in (0..images).step_by(PART) {
         let part = start..images.min(start + PART);
@@ -47,13 +46,15 @@ pub fn runtime(case: &Case, (name, runtime): (&str, Runtime), effort: Effort) ->
         ensure!(outputs.len() == part.len(), "{name} gives {} outputs for {} images", outputs.len(), part.len());
         for (index, theirs) in part.zip(outputs) {
             let ours = &case.logits[index];
-            let theirs: Vec<f64> = theirs.concat().iter().map(|&logit| (f64::from(logit) / scale).round()).collect();
+            let theirs = theirs.concat();
+            let theirs = channel_fastest(&theirs, model.output().channels.into());
+            let theirs: Vec<f64> = theirs.map(|logit| (f64::from(logit) / scale).round()).collect();
             ensure!(ours.len() == theirs.len(), "{name} gives {} logits, not {}", theirs.len(), ours.len());
             bounds.logit_differences(ours, theirs.iter().copied(), &mut detail.logits);
             detail.identical += usize::from(ours.iter().zip(&theirs).all(|(&our, &their)| f64::from(our) == their));
             if class(ours) != class(&theirs) {
                 others.push(index);
-                detail.close += usize::from(is_close(&model, ours));
+                detail.close += usize::from(is_close(&bounds, ours));
             }
         }
     }
@@ -80,7 +81,7 @@ pub struct Layers {
     pub against: String,
     /// Test images compared.
     pub images: usize,
-    /// Of every requantized layer its bytes, and the logits, in steps.
+    /// Of every layer that makes bytes these, and the results, in steps.
     #[serde(flatten)]
     pub differences: Differences,
 }
@@ -128,16 +129,12 @@ pub fn float(case: &Case, effort: Effort) -> Result<Float> {
 /// Whether the core's two best logits differ by at most one step.
 ///
 /// One step: what the difference of these two logits changes by if one input of the last dense layer
-/// changes by one, for the input where that is most.
-fn is_close(model: &Model<'_>, logits: &[i32]) -> bool {
+/// changes by one, for the input where that is most. Of results in bytes, one of them.
+fn is_close(bounds: &Bounds, logits: &[i32]) -> bool {
     let first = class(logits);
     let others = logits.iter().enumerate().filter(|(class, _)| *class != first);
-    let (second, &logit) = others.max_by_key(|(_, logit)| **logit).expect("there are ten classes");
-    let layer = model.layer(model.layer_count() - 1).expect("a parsed model has layers");
-    let row_len = usize::from(layer.input.width) * usize::from(layer.input.channels);
-    let rows = model.parameters(&layer).weights[..layer.weights_len as usize].chunks_exact(row_len);
-    let rows: Vec<&[u8]> = rows.collect();
-    let step = rows.chunks_exact(logits.len()).flat_map(|row| row[first].iter().zip(row[second]));
-    let step = step.map(|(&a, &b)| (i32::from(a as i8) - i32::from(b as i8)).abs()).max();
-    logits[first] - logit <= step.unwrap_or(0)
+    let second = others.max_by_key(|(_, logit)| **logit);
+    second.is_none_or(|(second, &logit)| {
+        f64::from(logits[first]) - f64::from(logit) <= bounds.step_between(first, second)
+    })
 }

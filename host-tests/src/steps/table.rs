@@ -1,0 +1,97 @@
+//! What a table makes of differences.
+//!
+//! A runtime computes the function itself; the table has its values, rounded, at whole entries. What the core looks up is
+//! the entry next to the sum, so both are half an entry apart where sums are equal.
+
+/// Neighbouring entries that a slope is measured over: roundings count less.
+const REACH: usize = 4;
+
+/// An activation's table.
+pub struct Table {
+    entries: Vec<u8>,
+    /// Steps of the output an entry, at most; `None` where the function jumps.
+    slope: Option<f64>,
+}
+
+impl Table {
+    /// The table with these entries.
+    pub fn new(entries: &[u8]) -> Self {
+        let largest = |reach| f64::from(difference(entries, reach));
+        // Both ends of a slope are rounded.
+        let slope = (largest(REACH) + 1.0) / REACH as f64;
+        let is_smooth = largest(1) <= slope + 1.0;
+        Self { entries: entries.to_vec(), slope: is_smooth.then_some(slope) }
+    }
+
+    /// By how much outputs may differ for sums that are so many entries apart.
+    pub fn allowed(&self, apart: f64) -> f64 {
+        let apart = apart + 0.5;
+        match self.slope {
+            // Two numbers that are rounded.
+            Some(slope) => (slope * apart + 1.0).floor(),
+            None => (1..=apart.ceil() as usize)
+                .map(|reach| f64::from(difference(&self.entries, reach)))
+                .fold(1.0, |largest, difference| largest.max(difference + 1.0)),
+        }
+    }
+}
+
+/// The largest difference of two entries that are so far apart in the table.
+fn difference(entries: &[u8], reach: usize) -> u8 {
+    let pairs = entries.iter().zip(entries.iter().skip(reach));
+    pairs.map(|(&a, &b)| a.abs_diff(b)).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table of 256 entries, `step` apart, of a function in steps of the output.
+    fn table(step: f64, function: impl Fn(f64) -> f64) -> Table {
+        let entry = |index: i32| function(f64::from(index - 128) * step).round().clamp(0.0, 255.0) as u8;
+        Table::new(&(0..256).map(entry).collect::<Vec<u8>>())
+    }
+
+    #[test]
+    fn equal_sums_may_differ_by_a_rounding_where_the_function_is_not_steep() {
+        let sigmoid = |x: f64| 256.0 / (1.0 + (-x).exp());
+        assert_eq!(table(1.0 / 64.0, sigmoid).allowed(1e-4), 1.0);
+        assert_eq!(table(1.0 / 64.0, sigmoid).allowed(1.0), 2.0);
+        assert_eq!(table(1.0, |x| 100.0 + x).allowed(0.0), 1.0);
+        assert_eq!(table(1.0, |x| 10.0 + 3.0 * x).allowed(0.0), 2.0);
+    }
+
+    #[test]
+    fn a_jump_is_allowed_as_a_whole() {
+        let jumps = table(1.0, |x| if x > 0.0 { 100.0 + x } else { 0.0 });
+        assert_eq!(jumps.allowed(0.0), 102.0);
+        assert!(jumps.allowed(3.0) >= 105.0);
+    }
+
+    /// Every sum in a fine grid, its function rounded, against what the table has next to it.
+    #[test]
+    fn what_is_allowed_covers_every_sum() {
+        let functions: [fn(f64) -> f64; 5] = [
+            |x| 128.0 + 127.0 * x.tanh(),
+            |x| 40.0 + 30.0 * x / (1.0 + (-x).exp()),
+            |x| 40.0 * x.abs(),
+            |x| if x < 0.0 { 60.0 + 6.0 * x } else { 60.0 + 60.0 * x },
+            |x| if x > 0.5 { 30.0 * x } else { 0.0 },
+        ];
+        for (index, function) in functions.into_iter().enumerate() {
+            let step = 1.0 / 40.0;
+            let table = table(step, function);
+            for apart in [0.0, 0.4, 2.0] {
+                let allowed = table.allowed(apart);
+                for fine in -12_000..12_000 {
+                    let sum = f64::from(fine) / 100.0;
+                    let ours = f64::from(table.entries[(sum.round() + 128.0) as usize]);
+                    for sum in [sum - apart, sum + apart] {
+                        let theirs = function(sum * step).clamp(0.0, 255.0).round();
+                        assert!((theirs - ours).abs() <= allowed, "function {index}, sum {sum}, {apart} apart");
+                    }
+                }
+            }
+        }
+    }
+}
