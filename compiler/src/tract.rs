@@ -1,18 +1,25 @@
 //! Runs ONNX files with tract: the original float network, and the quantized one as ONNX.
 
-use std::sync::Arc;
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Once};
 
+use inference_core::format::Shape;
+use prost::Message;
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
 
 use crate::CompileError;
 use crate::onnx;
 
-/// An ONNX network that takes one image and gives one row of logits or probabilities.
+/// An ONNX network that takes one image, series or vector and gives one result.
 pub struct OnnxModel {
     plan: Arc<TypedRunnableModel>,
-    /// Channels, height, width.
-    input: [usize; 3],
+    /// Dimensions of the ONNX input, the batch included.
+    dims: Vec<usize>,
+    input: Shape,
+    /// The shape of the result where the network could be imported.
+    output: Option<Shape>,
     ending: Ending,
 }
 
@@ -27,21 +34,33 @@ impl OnnxModel {
     /// Reads the bytes of an ONNX file.
     pub fn load(bytes: &[u8]) -> Result<Self, CompileError> {
         let graph = onnx::graph(bytes)?;
-        let (_, shape) = onnx::image_input(&graph)?;
-        let input = [shape.channels, shape.height, shape.width].map(usize::from);
-        let plan = plan(bytes, input).map_err(failed)?;
-        Ok(Self { plan, input, ending: ending(&graph) })
+        let input = onnx::input(&graph)?;
+        let dims: Vec<usize> = std::iter::once(1).chain(input.dims).collect();
+        let corrected = corrected(bytes, &graph);
+        let plan = guarded(|| plan(corrected.as_deref().unwrap_or(bytes), &dims))?;
+        // Only the import knows as what a vector is read, and what map a row of results was. The quantized network is not
+        // imported; its maps are as they seem.
+        let network = onnx::import_graph(&graph).ok();
+        let output = network.as_ref().and_then(|network| network.layers.last()).map(|layer| layer.record.output);
+        let input = network.map_or(input.shape, |network| network.input);
+        Ok(Self { plan, dims, input, output, ending: ending(&graph) })
     }
 
-    /// Height and width of an image.
+    /// Height and width of what enters.
     pub fn input_size(&self) -> (usize, usize) {
-        (self.input[1], self.input[2])
+        (self.input.height.into(), self.input.width.into())
     }
 
-    /// The logits of an image, `height * width * channels` pixel bytes, channel fastest. A network
-    /// that ends in a softmax gives the logarithms of its probabilities.
+    /// The shape of what enters.
+    pub fn input_shape(&self) -> Shape {
+        self.input
+    }
+
+    /// The result for an image of `height * width * channels` bytes, channel fastest; a map is `height * width * channels`
+    /// values, channel fastest too. A network that ends in a softmax gives the logarithms of its probabilities. Only the
+    /// first output of the file is read.
     pub fn logits(&self, pixels: &[u8]) -> Result<Vec<f32>, CompileError> {
-        let outputs = self.run(pixels).map_err(failed)?;
+        let outputs = guarded(|| self.run(pixels))?;
         Ok(match self.ending {
             Ending::Logits => outputs,
             Ending::Probabilities => outputs.into_iter().map(f32::ln).collect(),
@@ -49,31 +68,85 @@ impl OnnxModel {
     }
 
     fn run(&self, pixels: &[u8]) -> TractResult<Vec<f32>> {
-        let [channels, height, width] = self.input;
-        if pixels.len() != channels * height * width {
-            return Err(TractError::msg(format!("expected {} bytes, got {}", channels * height * width, pixels.len())));
+        let Shape { height, width, channels } = self.input;
+        let (area, channels) = (usize::from(height) * usize::from(width), usize::from(channels));
+        if pixels.len() != channels * area {
+            return Err(TractError::msg(format!("expected {} bytes, got {}", channels * area, pixels.len())));
         }
-        let image = tract_ndarray::Array4::from_shape_fn((1, channels, height, width), |(_, channel, y, x)| {
-            f32::from(pixels[(y * width + x) * channels + channel]) / 255.0
-        });
+        // In ONNX the channel is the slowest, whatever the dimensions are.
+        let values: Vec<f32> = transposed(pixels, channels).into_iter().map(|pixel| f32::from(pixel) / 255.0).collect();
+        let image = tract_ndarray::ArrayD::from_shape_vec(self.dims.as_slice(), values)?;
         let outputs = self.plan.run(tvec!(image.into_tensor().into()))?;
         let output = outputs.first().ok_or_else(|| TractError::msg("no output"))?;
-        Ok(output.to_plain_array_view::<f32>()?.iter().copied().collect())
+        let values: Vec<f32> = output.to_plain_array_view::<f32>()?.iter().copied().collect();
+        let channels = match (self.output, output.shape()) {
+            (Some(shape), _) if shape.len() == values.len() => usize::from(shape.channels),
+            (_, &[_, channels, _, ..]) => channels,
+            (_, _) => values.len(),
+        };
+        let area = values.len().checked_div(channels).unwrap_or(0);
+        Ok(transposed(&values, area))
     }
 }
 
-fn plan(bytes: &[u8], [channels, height, width]: [usize; 3]) -> TractResult<Arc<TypedRunnableModel>> {
-    let mut bytes = bytes;
-    onnx()
-        .model_for_read(&mut bytes)?
-        .with_input_fact(0, f32::fact([1, channels, height, width]).into())?
-        .into_optimized()?
-        .into_runnable()
+/// A matrix of rows of `columns` values, column by column.
+fn transposed<T: Copy>(values: &[T], columns: usize) -> Vec<T> {
+    (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns).copied()).collect()
 }
 
-fn onnx() -> tract_onnx::Onnx {
+fn plan(bytes: &[u8], dims: &[usize]) -> TractResult<Arc<TypedRunnableModel>> {
+    let mut bytes = bytes;
+    tract().model_for_read(&mut bytes)?.with_input_fact(0, f32::fact(dims).into())?.into_optimized()?.into_runnable()
+}
+
+fn tract() -> tract_onnx::Onnx {
     // Exporters write shapes for a batch of their own.
     tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true)
+}
+
+/// The file without what tract gets wrong; `None` where there is nothing of it.
+///
+/// tract 0.23 makes `exp(x / alpha) - 1` of a negative value in Celu, without the factor alpha.
+fn corrected(bytes: &[u8], graph: &pb::GraphProto) -> Option<Vec<u8>> {
+    let alpha = |node: &pb::NodeProto| {
+        let alpha = node.attribute.iter().find(|attribute| attribute.name == "alpha").map(|attribute| attribute.f);
+        alpha.filter(|&alpha| node.op_type == "Celu" && alpha != 1.0 && node.output.len() == 1)
+    };
+    if !graph.node.iter().any(|node| alpha(node).is_some()) {
+        return None;
+    }
+    let mut model = pb::ModelProto::decode(bytes).ok()?;
+    let graph = model.graph.as_mut()?;
+    for mut node in std::mem::take(&mut graph.node) {
+        if let Some(alpha) = alpha(&node) {
+            // alpha * Elu(x / alpha).
+            let output = std::mem::take(&mut node.output);
+            let [factor, scaled, activated] =
+                ["alpha", "scaled", "activated"].map(|what| format!("{}/{what}", output[0]));
+            let element = |value: f32, name: &str| pb::TensorProto {
+                name: name.into(),
+                data_type: pb::tensor_proto::DataType::Float as i32,
+                float_data: vec![value],
+                ..Default::default()
+            };
+            let binary = |op: &str, input: &str, output: Vec<String>| pb::NodeProto {
+                op_type: op.into(),
+                name: format!("{}/{op}", output[0]),
+                input: vec![input.into(), factor.clone()],
+                output,
+                ..Default::default()
+            };
+            graph.initializer.push(element(alpha, &factor));
+            graph.node.push(binary("Div", node.input.first()?, vec![scaled.clone()]));
+            (node.op_type, node.attribute) = ("Elu".into(), Vec::new());
+            (node.input, node.output) = (vec![scaled], vec![activated.clone()]);
+            graph.node.push(node);
+            graph.node.push(binary("Mul", &activated, output));
+        } else {
+            graph.node.push(node);
+        }
+    }
+    Some(model.encode_to_vec())
 }
 
 fn ending(graph: &pb::GraphProto) -> Ending {
@@ -85,6 +158,51 @@ fn ending(graph: &pb::GraphProto) -> Ending {
     }
 }
 
-fn failed(error: TractError) -> CompileError {
-    CompileError::Tract(format!("{error:#}"))
+thread_local! {
+    /// Whether a panic of this thread is an answer, not to be printed.
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs tract; a panic inside it becomes an error, and is not printed.
+fn guarded<T>(run: impl FnOnce() -> TractResult<T>) -> Result<T, CompileError> {
+    static SILENCE: Once = Once::new();
+    SILENCE.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if !IS_GUARDED.get() {
+                print(panic);
+            }
+        }));
+    });
+    let before = IS_GUARDED.replace(true);
+    // Nothing that a panic leaves half done is used afterwards.
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    IS_GUARDED.set(before);
+    let text = match result {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => format!("{error:#}"),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_string()
+        }
+    };
+    Err(CompileError::Tract(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error() {
+        let error = guarded::<()>(|| panic!("out of {}", "range")).unwrap_err();
+        assert_eq!(error, CompileError::Tract("out of range".into()));
+        assert_eq!(guarded(|| Ok(1)), Ok(1));
+    }
+
+    #[test]
+    fn channels_change_places() {
+        assert_eq!(transposed(&[1, 2, 3, 4, 5, 6], 3), [1, 4, 2, 5, 3, 6]);
+        assert_eq!(transposed(&transposed(&[1, 2, 3, 4, 5, 6], 3), 2), [1, 2, 3, 4, 5, 6]);
+    }
 }

@@ -1,18 +1,24 @@
-//! Reads an ONNX graph as a chain of fused float layers.
+//! Reads an ONNX graph as fused float layers on maps.
 //!
 //! Each operator is one file in `ops`. Whatever has no exact form here is refused by node name.
 
-mod chain;
+mod builder;
+mod fused;
+mod limits;
 mod node;
 mod ops;
+mod patterns;
+mod prune;
 mod tensor;
+mod value;
 pub mod writer;
 
-pub use chain::Chain;
+pub use builder::Builder;
 pub use node::Node;
 pub use tensor::{Tensor, Values};
+pub use value::{Axes, Padding, Value};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use inference_core::format::{MAX_DIMENSION, Shape};
 use prost::Message;
@@ -43,63 +49,109 @@ pub fn import_graph(graph: &pb::GraphProto) -> Result<Network, CompileError> {
             .map_err(|what| CompileError::Onnx(format!("initializer {}: {what}", initializer.name)))?;
         constants.insert(initializer.name.clone(), tensor);
     }
-    let (input_name, input) = image_input(graph)?;
-    let mut chain = Chain::new(input);
-    let mut current = input_name;
-    for proto in &graph.node {
-        let node = Node::new(proto, &constants);
-        if let Some(constant) = ops::fold_constant(&node)? {
-            constants.insert(node.output()?.to_string(), constant);
-            continue;
+    let input = input(graph)?;
+    let output = match graph.output.as_slice() {
+        [output] => output.name.as_str(),
+        outputs => {
+            let what = format!("has {} outputs: export it with its result only", outputs.len());
+            return Err(CompileError::Graph(what));
         }
-        let mut data = proto.input.iter().filter(|name| !name.is_empty() && !constants.contains_key(*name));
-        match (data.next(), data.next()) {
-            (Some(name), None) if *name == current => {}
-            (Some(name), None) => {
-                let what = format!("reads {name}, which is not the result of the node before it ({current})");
-                return Err(node.refuse(what, "only networks without branches can run row by row"));
+    };
+    // What the output does not depend on is left out.
+    let mut nodes = Vec::new();
+    for proto in live(graph.node.clone(), output) {
+        let node = Node::new(&proto, &constants);
+        match ops::fold_constant(&node)? {
+            Some(constant) => {
+                let name = node.output()?.to_string();
+                constants.insert(name, constant);
             }
-            (None, _) => return Err(node.refuse("no input depends on the image", "remove the node")),
-            (Some(_), Some(_)) => {
-                let advice = "only networks without branches can run row by row; shapes must be fixed numbers";
-                return Err(node.refuse("joins two tensors", advice));
+            None => {
+                ops::expect_known(&node)?;
+                nodes.push(proto);
             }
         }
-        ops::import(&node, &mut chain)?;
-        current = node.output()?.to_string();
     }
-    match graph.output.as_slice() {
-        [output] if output.name == current => chain.finish(),
-        [output] => {
-            Err(CompileError::Graph(format!("ends in {current}, but its output is {}: it has branches", output.name)))
-        }
-        outputs => Err(CompileError::Graph(format!("has {} outputs: export it with its logits only", outputs.len()))),
+    patterns::rewrite(&mut nodes, &mut constants, output);
+    let nodes = live(nodes, output);
+    let mut builder = Builder::new(&input.name, input.shape, input.dims, readers(&nodes, output));
+    let mut last = None;
+    for proto in &nodes {
+        let node = Node::new(proto, &constants);
+        let value = ops::import(&node, &mut builder)?;
+        builder.define(node.output()?, value);
+        last = Some(node);
+    }
+    // The last node that the output depends on makes it.
+    match last {
+        Some(node) => builder.finish(&node, output),
+        None => Err(CompileError::Graph(format!("has the output {output}, which no node makes: it has no layer"))),
     }
 }
 
-/// Name and shape of the only input that is no initializer.
-pub fn image_input(graph: &pb::GraphProto) -> Result<(String, Shape), CompileError> {
+/// The nodes that `output` depends on, in their order.
+fn live(nodes: Vec<pb::NodeProto>, output: &str) -> Vec<pb::NodeProto> {
+    let mut needed = HashSet::from([output.to_string()]);
+    let mut kept: Vec<pb::NodeProto> = Vec::new();
+    for node in nodes.into_iter().rev() {
+        if node.output.iter().any(|name| !name.is_empty() && needed.contains(name)) {
+            needed.extend(node.input.iter().cloned());
+            kept.push(node);
+        }
+    }
+    kept.reverse();
+    kept
+}
+
+/// How many nodes read each tensor; the graph's output is read once more.
+fn readers(nodes: &[pb::NodeProto], output: &str) -> HashMap<String, usize> {
+    let mut readers = HashMap::from([(output.to_string(), 1)]);
+    for node in nodes {
+        let names: HashSet<&String> = node.input.iter().filter(|name| !name.is_empty()).collect();
+        for name in names {
+            *readers.entry(name.clone()).or_insert(0) += 1;
+        }
+    }
+    readers
+}
+
+/// What enters a graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// The tensor's name.
+    pub name: String,
+    /// Its dimensions behind the batch: `[channels, height, width]`, `[channels, length]` or `[values]`.
+    pub dims: Vec<usize>,
+    /// The map that holds it; a series is a column, a vector is one pixel.
+    pub shape: Shape,
+}
+
+/// The only input that is no initializer.
+pub fn input(graph: &pb::GraphProto) -> Result<Input, CompileError> {
     let is_constant = |name: &str| graph.initializer.iter().any(|initializer| initializer.name == name);
     let mut inputs = graph.input.iter().filter(|input| !is_constant(&input.name));
     let (Some(input), None) = (inputs.next(), inputs.next()) else {
-        return Err(CompileError::Graph("must have one input, the image [N, channels, height, width]".into()));
+        return Err(CompileError::Graph("must have one input, an image [N, channels, height, width]".into()));
     };
     let dims = dims(input);
-    let wrong = || {
-        CompileError::Graph(format!(
-            "has the input {} of shape {dims:?} (-1: not fixed): expected floats of [N, channels, height, width], \
-             the last three fixed and at most {MAX_DIMENSION}",
-            input.name
-        ))
-    };
-    let size = |value: i64| u16::try_from(value).ok().filter(|size| (1..=MAX_DIMENSION).contains(size));
-    match dims[..] {
-        [_, channels, height, width] => {
-            let sizes = (size(height), size(width), size(channels));
-            let (Some(height), Some(width), Some(channels)) = sizes else { return Err(wrong()) };
-            Ok((input.name.clone(), Shape { height, width, channels }))
+    let behind: Option<Vec<usize>> =
+        dims.iter().skip(1).map(|&size| usize::try_from(size).ok().filter(|&size| size > 0)).collect();
+    let size = |size: &usize| limits::dimension(*size);
+    let shape = behind.as_deref().and_then(|behind| match behind {
+        [channels, height, width] => {
+            Some(Shape { height: size(height)?, width: size(width)?, channels: size(channels)? })
         }
-        _ => Err(wrong()),
+        [channels, length] => Some(Shape { height: size(length)?, width: 1, channels: size(channels)? }),
+        [values] => Some(Shape { height: 1, width: 1, channels: size(values)? }),
+        _ => None,
+    });
+    match (behind, shape) {
+        (Some(dims), Some(shape)) => Ok(Input { name: input.name.clone(), dims, shape }),
+        _ => Err(CompileError::Graph(format!(
+            "has the input {} of shape {dims:?} (-1: not fixed): expected floats of [N, channels, height, width], \
+             [N, channels, length] or [N, values], all but the first fixed and at most {MAX_DIMENSION}",
+            input.name
+        ))),
     }
 }
 

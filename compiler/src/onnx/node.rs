@@ -51,6 +51,16 @@ impl<'g> Node<'g> {
         }
     }
 
+    /// Number of inputs, missing optional ones in between included.
+    pub fn input_count(&self) -> usize {
+        self.proto.input.len()
+    }
+
+    /// The name of input `index`; empty where there is none.
+    pub fn input(&self, index: usize) -> &'g str {
+        self.proto.input.get(index).map_or("", String::as_str)
+    }
+
     /// Whether there is an input `index`.
     pub fn has_input(&self, index: usize) -> bool {
         self.proto.input.get(index).is_some_and(|name| !name.is_empty())
@@ -75,6 +85,19 @@ impl<'g> Node<'g> {
                 "export a trained network in 32-bit float",
             )
         })
+    }
+
+    /// Input `index`, which must be a constant of one float; `None` where there is none.
+    pub fn scalar(&self, index: usize, what: &str) -> Result<Option<f32>, CompileError> {
+        if !self.has_input(index) {
+            return Ok(None);
+        }
+        match self.floats(index, what)? {
+            (_, &[value]) => Ok(Some(value)),
+            (dims, _) => {
+                Err(self.refuse(format!("has a {what} of shape {dims:?}"), "use a single number for all values"))
+            }
+        }
     }
 
     /// Input `index`, which must be constant integers; `what` says what they are.
@@ -108,6 +131,23 @@ impl<'g> Node<'g> {
         self.attribute(name).map_or(default, |attribute| attribute.f)
     }
 
+    /// An attribute of one or several floats; `None` where it is missing.
+    pub fn float_list(&self, name: &str) -> Option<Vec<f32>> {
+        let attribute = self.attribute(name)?;
+        Some(if attribute.floats.is_empty() { vec![attribute.f] } else { attribute.floats.clone() })
+    }
+
+    /// An attribute of one or several integers; `None` where it is missing.
+    pub fn int_list(&self, name: &str) -> Option<Vec<i64>> {
+        let attribute = self.attribute(name)?;
+        Some(if attribute.ints.is_empty() { vec![attribute.i] } else { attribute.ints.clone() })
+    }
+
+    /// Whether there is such an attribute.
+    pub fn has_attribute(&self, name: &str) -> bool {
+        self.attribute(name).is_some()
+    }
+
     /// A list of integers; `None` where the attribute is missing.
     pub fn ints(&self, name: &str) -> Option<&'g [i64]> {
         self.attribute(name).map(|attribute| &attribute.ints[..])
@@ -137,18 +177,5 @@ impl<'g> Node<'g> {
             .ok()
             .filter(|count| (1..=MAX_DIMENSION).contains(count))
             .ok_or_else(|| self.refuse(format!("has {count} output channels"), format!("use 1 to {MAX_DIMENSION}")))
-    }
-
-    /// A pair of sizes, height first; `default` where the attribute is missing.
-    pub fn pair(&self, name: &str, default: Option<[u8; 2]>) -> Result<[u8; 2], CompileError> {
-        let Some(values) = self.ints(name).filter(|values| !values.is_empty()) else {
-            return default.ok_or_else(|| self.refuse(format!("lacks the attribute {name}"), "export the model again"));
-        };
-        let size = |value: i64| u8::try_from(value).ok().filter(|&size| size > 0);
-        match *values {
-            [height, width] => size(height).zip(size(width)).map(|(height, width)| [height, width]),
-            _ => None,
-        }
-        .ok_or_else(|| self.refuse(format!("has {name} = {values:?}"), "use two sizes of 1 to 15: height, width"))
     }
 }

@@ -47,16 +47,16 @@ impl Writer {
     }
 
     /// The bytes of a file with the input `input` (floats, `[N, channels, height, width]`) and the output `logits`
-    /// (`[N, classes]`); `properties` go into its metadata, their keys behind
+    /// (`[N, outputs...]`); `properties` go into its metadata, their keys behind
     /// `thumbnet.`.
-    pub fn finish(self, name: &str, input: Shape, classes: usize, properties: &[(&str, &str)]) -> Vec<u8> {
+    pub fn finish(self, name: &str, input: Shape, outputs: &[i64], properties: &[(&str, &str)]) -> Vec<u8> {
         let Shape { height, width, channels } = input;
         let graph = pb::GraphProto {
             name: name.into(),
             node: self.nodes,
             initializer: self.initializers,
             input: vec![value("input", DataType::Float, Some(&[channels, height, width].map(i64::from)))],
-            output: vec![value("logits", DataType::Float, Some(&[classes as i64]))],
+            output: vec![value("logits", DataType::Float, Some(outputs))],
             ..Default::default()
         };
         let entry = |&(key, value): &(&str, &str)| pb::StringStringEntryProto {
@@ -79,6 +79,11 @@ impl Writer {
 /// An attribute of one integer.
 pub fn int(name: &str, value: i64) -> pb::AttributeProto {
     pb::AttributeProto { name: name.into(), r#type: AttributeType::Int as i32, i: value, ..Default::default() }
+}
+
+/// An attribute of one float.
+pub fn float(name: &str, value: f32) -> pb::AttributeProto {
+    pb::AttributeProto { name: name.into(), r#type: AttributeType::Float as i32, f: value, ..Default::default() }
 }
 
 /// An attribute of several integers.

@@ -1,15 +1,19 @@
 //! Small ONNX graphs and image sets for the tests.
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+pub mod import;
+
 use dataset::Dataset;
 use prost::Message;
 use tract_onnx::pb;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 
-/// A graph in which every node takes the result of the one before.
+/// A graph in which every node takes the result of the one before, unless it is told otherwise.
+///
+/// A node leaves a tensor that is named as it with `_out` behind; what enters is `input`.
 pub struct Graph {
-    input: [i64; 3],
+    input: Vec<i64>,
     nodes: Vec<pb::NodeProto>,
     initializers: Vec<pb::TensorProto>,
     current: String,
@@ -19,7 +23,24 @@ pub struct Graph {
 impl Graph {
     /// `input`: channels, height, width.
     pub fn new(input: [i64; 3]) -> Self {
-        Self { input, nodes: vec![], initializers: vec![], current: "input".into(), random: Random(1) }
+        Self::of(&input)
+    }
+
+    /// `input`: the dimensions behind the batch.
+    pub fn of(input: &[i64]) -> Self {
+        let current = "input".into();
+        Self { input: input.to_vec(), nodes: vec![], initializers: vec![], current, random: Random(1) }
+    }
+
+    /// The next node takes the tensor `name`.
+    pub fn at(self, name: &str) -> Self {
+        Self { current: name.into(), ..self }
+    }
+
+    /// A node named `name` that takes these tensors.
+    pub fn join(self, op: &str, name: &str, tensors: &[&str], attribute: Vec<pb::AttributeProto>) -> Self {
+        let (first, others) = tensors.split_first().unwrap();
+        self.at(first).node(op, name, others, attribute)
     }
 
     /// A node named `name`; its other inputs are the initializers `constants`.
@@ -77,16 +98,40 @@ impl Graph {
             .node("BatchNormalization", name, &names.each_ref().map(String::as_str), vec![float("epsilon", 1e-3)])
     }
 
+    /// A convolution with random weights `dims` and a random bias, for a series.
+    pub fn conv1d(self, name: &str, dims: [usize; 3], attributes: Vec<pb::AttributeProto>) -> Self {
+        let (weights, bias) = (format!("{name}_w"), format!("{name}_b"));
+        let reach = (3.0 / (dims[1] * dims[2]) as f32).sqrt();
+        self.random(&weights, &dims, -reach, reach).random(&bias, &dims[..1], -0.2, 0.2).node(
+            "Conv",
+            name,
+            &[&weights, &bias],
+            attributes,
+        )
+    }
+
+    /// A dense layer with random weights.
+    pub fn dense(self, name: &str, outputs: usize, inputs: usize) -> Self {
+        let (weights, bias) = (format!("{name}_w"), format!("{name}_b"));
+        let reach = (3.0 / inputs as f32).sqrt() * 2.0;
+        self.random(&weights, &[outputs, inputs], -reach, reach).random(&bias, &[outputs], -0.2, 0.2).node(
+            "Gemm",
+            name,
+            &[&weights, &bias],
+            vec![int("transB", 1)],
+        )
+    }
+
     /// Flatten and a dense layer of 10 classes over `inputs` values.
     pub fn classes(self, inputs: usize) -> Self {
-        let reach = (3.0 / inputs as f32).sqrt() * 2.0;
-        self.node("Flatten", "flatten", &[], vec![])
-            .random("classes_w", &[10, inputs], -reach, reach)
-            .random("classes_b", &[10], -0.2, 0.2)
-            .node("Gemm", "classes", &["classes_w", "classes_b"], vec![int("transB", 1)])
+        self.node("Flatten", "flatten", &[], vec![]).dense("classes", 10, inputs)
     }
 
     pub fn bytes(self) -> Vec<u8> {
+        self.bytes_of_opset(13)
+    }
+
+    pub fn bytes_of_opset(self, version: i64) -> Vec<u8> {
         let graph = pb::GraphProto {
             name: "test".into(),
             input: vec![value("input", &self.input)],
@@ -95,7 +140,7 @@ impl Graph {
             initializer: self.initializers,
             ..Default::default()
         };
-        let opset = pb::OperatorSetIdProto { domain: String::new(), version: 13 };
+        let opset = pb::OperatorSetIdProto { domain: String::new(), version };
         pb::ModelProto { ir_version: 7, opset_import: vec![opset], graph: Some(graph), ..Default::default() }
             .encode_to_vec()
     }

@@ -11,10 +11,10 @@ pub fn fold(node: &Node<'_>) -> Result<Option<Tensor>, CompileError> {
     let unsupported = || node.refuse("computes a constant in a way that is not known here", "export its value");
     let input = || node.constant(0).ok_or_else(unsupported);
     match node.op() {
-        "Constant" => {
-            let proto = node.tensor("value").ok_or_else(unsupported)?;
-            Tensor::read(proto).map(Some).map_err(|what| node.refuse(what, "export the model again"))
-        }
+        "Constant" => match node.tensor("value") {
+            Some(proto) => Tensor::read(proto).map(Some).map_err(|what| node.refuse(what, "export the model again")),
+            None => numbers(node).map(Some).ok_or_else(unsupported),
+        },
         "Identity" => input().cloned().map(Some),
         "Transpose" => {
             let order = node.ints("perm").unwrap_or(&[1, 0]);
@@ -24,11 +24,27 @@ pub fn fold(node: &Node<'_>) -> Result<Option<Tensor>, CompileError> {
         "Add" | "Sub" | "Mul" | "Div" => elementwise(node).map(Some).ok_or_else(unsupported),
         "Sqrt" => {
             let tensor = input()?;
-            let values = tensor.floats().ok_or_else(unsupported)?.iter().map(|value| value.sqrt()).collect();
+            let floats = tensor.floats().filter(|floats| floats.iter().all(|&value| value >= 0.0));
+            let values = floats.ok_or_else(unsupported)?.iter().map(|value| value.sqrt()).collect();
             Ok(Some(Tensor { dims: tensor.dims.clone(), values: Values::Float(values) }))
         }
         _ => Err(unsupported()),
     }
+}
+
+/// The numbers that a Constant has as an attribute.
+fn numbers(node: &Node<'_>) -> Option<Tensor> {
+    let is_scalar = node.has_attribute("value_float") || node.has_attribute("value_int");
+    let floats = |name: &str| node.float_list(name).filter(|values| values.iter().all(|value| !value.is_nan()));
+    let floats = floats("value_float").or_else(|| floats("value_floats")).map(Values::Float);
+    let ints = || node.int_list("value_int").or_else(|| node.int_list("value_ints")).map(Values::Int);
+    let values = floats.or_else(ints)?;
+    let len = match &values {
+        Values::Float(values) => values.len(),
+        Values::Int(values) => values.len(),
+        Values::Other => return None,
+    };
+    Some(Tensor { dims: if is_scalar { vec![] } else { vec![len] }, values })
 }
 
 fn reshape(node: &Node<'_>, tensor: &Tensor) -> Option<Tensor> {
@@ -72,13 +88,15 @@ fn elementwise(node: &Node<'_>) -> Option<Tensor> {
     let at = |values: &[f32], index: usize| values[if values.len() == 1 { 0 } else { index }];
     let compute = |index| {
         let (a, b) = (at(a, index), at(b, index));
-        match node.op() {
+        let value = match node.op() {
             "Add" => a + b,
             "Sub" => a - b,
             "Mul" => a * b,
-            _ => a / b,
-        }
+            "Div" => a / b,
+            _ => return None,
+        };
+        Some(value).filter(|value| !value.is_nan())
     };
-    let values = (0..a.len().max(b.len())).map(compute).collect();
+    let values = (0..a.len().max(b.len())).map(compute).collect::<Option<_>>()?;
     Some(Tensor { dims: dims.clone(), values: Values::Float(values) })
 }

@@ -1,27 +1,26 @@
 //! Gemm and MatMul: dense layers.
 
-use inference_core::format::{Op, Pool, Shape, Window};
+use inference_core::format::Op;
 
-use super::conv::{bias, channels_last};
+use super::conv::{bias, channels, channels_last};
 use crate::CompileError;
-use crate::graph::{Activation, Layer, len};
-use crate::onnx::{Chain, Node, Tensor};
+use crate::onnx::{Builder, Node, Tensor, Value};
 
-pub fn gemm(node: &Node<'_>, chain: &mut Chain) -> Result<(), CompileError> {
+pub fn gemm(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileError> {
     node.only(&["alpha", "beta", "transA", "transB"])?;
     node.expect("transA", 0, "export the model again")?;
     let out_first = node.int("transB", 0) != 0;
     let (alpha, beta) = (node.float("alpha", 1.0), node.float("beta", 1.0));
     let matrix = matrix(node, out_first)?;
     let bias: Vec<f32> = bias(node, 2, matrix.dims[0])?.iter().map(|value| value * beta).collect();
-    dense(node, chain, matrix, alpha, bias)
+    dense(node, builder, matrix, alpha, bias)
 }
 
-pub fn matmul(node: &Node<'_>, chain: &mut Chain) -> Result<(), CompileError> {
+pub fn matmul(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileError> {
     node.only(&[])?;
     let matrix = matrix(node, false)?;
     let bias = vec![0.0; matrix.dims[0]];
-    dense(node, chain, matrix, 1.0, bias)
+    dense(node, builder, matrix, 1.0, bias)
 }
 
 /// The weights as `[out][in]`.
@@ -36,29 +35,31 @@ fn matrix(node: &Node<'_>, out_first: bool) -> Result<Tensor, CompileError> {
     matrix.ok_or_else(|| node.refuse(format!("has weights of shape {dims:?}"), "use a matrix"))
 }
 
-fn dense(node: &Node<'_>, chain: &mut Chain, matrix: Tensor, alpha: f32, bias: Vec<f32>) -> Result<(), CompileError> {
-    chain.expect_unpadded(node)?;
-    let input = chain.shape;
-    if !chain.flat {
-        return Err(node.refuse("works on a map", "put a Flatten before it"));
-    }
-    let inputs = len(input);
+fn dense(
+    node: &Node<'_>,
+    builder: &mut Builder,
+    matrix: Tensor,
+    alpha: f32,
+    bias: Vec<f32>,
+) -> Result<Value, CompileError> {
+    let value = builder.value(node, 0)?;
+    value.expect_unpadded(node)?;
+    // A matrix works on the last dimension; of the others, none may repeat it.
+    let Some((&inputs, others)) = value.dims.split_last().filter(|(_, others)| others.iter().all(|&size| size == 1))
+    else {
+        let what = format!("works on a tensor of shape [N, {:?}]", value.dims);
+        return Err(node.refuse(what, "put a Flatten before it"));
+    };
+    let others = others.to_vec();
     if matrix.dims[1] != inputs {
         let what = format!("has weights for {} values where {inputs} come in", matrix.dims[1]);
         return Err(node.refuse(what, "export the model again"));
     }
     let weights: Vec<f32> = matrix.floats().unwrap_or(&[]).iter().map(|weight| weight * alpha).collect();
-    let channels = usize::from(input.channels);
-    let layer = Layer {
-        name: node.name().into(),
-        op: Op::Dense,
-        input,
-        output: Shape { height: 1, width: 1, channels: node.channels(matrix.dims[0])? },
-        window: Window::UNIT,
-        pool: Pool::NONE,
-        activation: Activation::Linear,
-        weights: channels_last(&weights, channels, inputs / channels),
-        bias,
-    };
-    chain.push(node, layer)
+    let in_channels = usize::from(builder.shape(&value).channels);
+    let mut layer = builder.layer(node, Op::Dense, &value, channels(node, matrix.dims[0])?);
+    layer.weights = channels_last(&weights, in_channels, inputs / in_channels);
+    layer.bias = bias;
+    let dims = others.into_iter().chain([matrix.dims[0]]).collect();
+    Ok(builder.push(node, value, layer)?.with_dims(dims))
 }

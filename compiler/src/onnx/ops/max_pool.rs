@@ -1,72 +1,64 @@
-//! MaxPool: square windows, padding only at the bottom and right.
+//! MaxPool: fused into the convolution before it where that can take it, else a layer of its own.
 
-use inference_core::format::Pool;
+use inference_core::format::{Op, Window};
 
 use super::window;
 use crate::CompileError;
-use crate::onnx::{Chain, Node};
+use crate::onnx::fused;
+use crate::onnx::limits;
+use crate::onnx::{Builder, Node, Value};
 
-pub fn import(node: &Node<'_>, chain: &mut Chain) -> Result<(), CompileError> {
+pub fn import(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileError> {
     node.only(&["auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"])?;
     node.expect("storage_order", 0, "export without the indices of the largest values")?;
-    chain.expect_map(node)?;
     window::expect_undilated(node)?;
-    let kernel = node.pair("kernel_shape", None)?;
-    let strides = node.pair("strides", Some([1, 1]))?;
-    if kernel[0] != kernel[1] || strides[0] != strides[1] {
-        let what = format!("has the window {kernel:?} and strides {strides:?}");
-        return Err(node.refuse(what, "use square windows and equal strides"));
+    let mut value = builder.value(node, 0)?;
+    let axes = builder.axes(node, &mut value)?;
+    let shape = builder.shape(&value);
+    let kernel = window::sizes(node, axes, "kernel_shape", None)?;
+    let window = window::read(node, axes, shape, kernel, value.padding)?;
+    let window = window::rounded_up(node, shape, window);
+    if let Some(padding) = value.padding.take() {
+        expect_never_wins(node, builder, &mut value, padding.value)?;
     }
-    let own = window::sides(node, chain, kernel, strides)?;
-    let explicit = chain.take_padding();
-    let value = explicit.map_or(f32::NEG_INFINITY, |padding| padding.value);
-    let mut sides = explicit.map_or([0; 4], |padding| padding.sizes);
-    for (side, own) in sides.iter_mut().zip(own) {
-        *side = side.saturating_add(own);
-    }
-    let [top, left, bottom, right] = sides;
-    if top | left != 0 {
-        return Err(
-            node.refuse(format!("pads by {top} at the top, {left} at the left"), "pad at the bottom and right only")
-        );
-    }
-    let shape = chain.shape;
-    let end = |size: u16, padding: u8| {
-        if node.int("ceil_mode", 0) == 0 { padding } else { ceil_padding(size, padding, kernel[0], strides[0]) }
-    };
-    let pool = Pool {
-        size: kernel[0],
-        stride: strides[0],
-        pad_bottom: end(shape.height, bottom),
-        pad_right: end(shape.width, right),
-    };
-    chain.pool(node, pool, value)
+    let result = pool(node, builder, value, window)?;
+    let dims = axes.dims(builder.shape(&result));
+    Ok(result.with_dims(dims))
 }
 
-/// The padding with which rounding down gives as many windows as `ceil_mode` does.
-fn ceil_padding(size: u16, padding: u8, kernel: u8, stride: u8) -> u8 {
-    let (room, stride) = ((u32::from(size) + u32::from(padding)).saturating_sub(u32::from(kernel)), u32::from(stride));
-    // A last window that would begin behind the map does not count.
-    let mut windows = room.div_ceil(stride);
-    if windows * stride >= u32::from(size) {
-        windows = windows.saturating_sub(1);
+/// Refuses padding that may be larger than what it stands beside.
+fn expect_never_wins(
+    node: &Node<'_>,
+    builder: &mut Builder,
+    value: &mut Value,
+    padding: f32,
+) -> Result<(), CompileError> {
+    let made_by = if value.affine.is_none() { builder.maker(value) } else { None };
+    let least = made_by.map_or(f64::NEG_INFINITY, fused::least);
+    if padding <= f32::MIN || f64::from(padding) <= least {
+        return Ok(());
     }
-    let needed = (windows * stride + u32::from(kernel)).saturating_sub(u32::from(size));
-    u8::try_from(needed).unwrap_or(u8::MAX)
+    let what = format!("pools padding of {padding}, which may be larger than a value of the map");
+    Err(node.refuse(what, "pad with negative infinity, or at most 0 after ReLU or sigmoid"))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::ceil_padding;
-
-    #[test]
-    fn ceil_mode_is_padding() {
-        // 7 values, windows of 2, stride 2: four windows, the last one with one value of padding.
-        assert_eq!(ceil_padding(7, 0, 2, 2), 1);
-        assert_eq!(ceil_padding(8, 0, 2, 2), 0);
-        // Windows of 3 at 0, 2, 4, 6: the last one has 2 of its 3 values.
-        assert_eq!(ceil_padding(8, 0, 3, 2), 1);
-        // A window at 8 would begin behind the map.
-        assert_eq!(ceil_padding(8, 1, 2, 2), 0);
+/// The largest value under each window.
+pub fn pool(node: &Node<'_>, builder: &mut Builder, value: Value, window: Window) -> Result<Value, CompileError> {
+    if window == Window::UNIT {
+        return Ok(value);
     }
+    // What waits and keeps the order may wait until after the pooling.
+    let waits = value.affine.as_ref().is_none_or(|affine| affine.is_increasing());
+    let value = if waits { value } else { builder.materialize(node, value)? };
+    let bare = Value { affine: None, ..value.clone() };
+    if let Some(layer) = builder.producer(&bare)
+        && fused::pool(layer, &window)
+    {
+        limits::apply(node, layer)?;
+        return Ok(Value { affine: value.affine, ..builder.made(value.map) });
+    }
+    let channels = builder.shape(&value).channels;
+    let mut layer = builder.layer(node, Op::MaxPool, &value, channels);
+    layer.record.window = window;
+    builder.push(node, value, layer)
 }
