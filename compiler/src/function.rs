@@ -44,10 +44,28 @@ impl Function {
             Self::Sigmoid => sigmoid(x),
             Self::Tanh => x.tanh(),
             Self::HardSigmoid(alpha, beta) => (f64::from(alpha) * x + f64::from(beta)).clamp(0.0, 1.0),
-            Self::LeakyRelu(slope) => if x < 0.0 { f64::from(slope) * x } else { x },
-            Self::Elu(alpha) => if x < 0.0 { f64::from(alpha) * x.exp_m1() } else { x },
+            Self::LeakyRelu(slope) => {
+                if x < 0.0 {
+                    f64::from(slope) * x
+                } else {
+                    x
+                }
+            }
+            Self::Elu(alpha) => {
+                if x < 0.0 {
+                    f64::from(alpha) * x.exp_m1()
+                } else {
+                    x
+                }
+            }
             Self::Selu(alpha, gamma) => f64::from(gamma) * Self::Elu(alpha).apply(x),
-            Self::Celu(alpha) => if x < 0.0 { f64::from(alpha) * (x / f64::from(alpha)).exp_m1() } else { x },
+            Self::Celu(alpha) => {
+                if x < 0.0 {
+                    f64::from(alpha) * (x / f64::from(alpha)).exp_m1()
+                } else {
+                    x
+                }
+            }
             Self::HardSwish => x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
             Self::Swish(alpha) => x * sigmoid(f64::from(alpha) * x),
             Self::Gelu => x * 0.5 * (1.0 + erf(x / std::f64::consts::SQRT_2)),
@@ -59,7 +77,13 @@ impl Function {
             Self::Softsign => x / (1.0 + x.abs()),
             Self::Mish => x * softplus(x).tanh(),
             Self::Abs => x.abs(),
-            Self::ThresholdedRelu(alpha) => if x > f64::from(alpha) { x } else { 0.0 },
+            Self::ThresholdedRelu(alpha) => {
+                if x > f64::from(alpha) {
+                    x
+                } else {
+                    0.0
+                }
+            }
         }
     }
 
@@ -119,7 +143,8 @@ mod tests {
     #[test]
     fn values_of_the_error_function_are_those_of_tables() {
         let known = [(0.0, 0.0), (0.5, 0.520_499_877_813), (1.0, 0.842_700_792_950), (2.0, 0.995_322_265_019)];
-        for (x, value) in known.into_iter().chain([(2.49, 0.999_571_4), (2.51, 0.999_614_6), (4.0, 0.999_999_984_583)]) {
+        for (x, value) in known.into_iter().chain([(2.49, 0.999_571_4), (2.51, 0.999_614_6), (4.0, 0.999_999_984_583)])
+        {
             assert!((erf(x) - value).abs() < 2e-6, "erf({x}) = {}", erf(x));
             assert_eq!(erf(-x), -erf(x));
         }

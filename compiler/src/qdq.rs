@@ -81,14 +81,12 @@ impl Writer {
         let is_flat = match record.op {
             Op::Dense => true,
             Op::Add | Op::Concat => maps.iter().all(|map| map.is_flat),
-            Op::Conv
-            | Op::GroupedConv
-            | Op::DepthwiseConv
-            | Op::GlobalAveragePool
-            | Op::MaxPool
-            | Op::AveragePool => false,
+            Op::Conv | Op::GroupedConv | Op::DepthwiseConv | Op::GlobalAveragePool | Op::MaxPool | Op::AveragePool => {
+                false
+            }
         };
-        let names: Vec<String> = (0..).zip(maps).map(|(index, map)| self.as_rank(map, is_flat, prefix, index)).collect();
+        let names: Vec<String> =
+            (0..).zip(maps).map(|(index, map)| self.as_rank(map, is_flat, prefix, index)).collect();
         let inputs: Vec<&str> = names.iter().map(String::as_str).collect();
         let sums = if is_logits { "logits".to_string() } else { format!("{prefix}_sums") };
         let mut name = ops::of(record.op).write(layer, &inputs, &sums, self);
@@ -106,9 +104,7 @@ impl Writer {
         let Value { name, shape, .. } = map;
         match (map.is_flat, is_flat) {
             (true, true) | (false, false) => name.clone(),
-            (false, true) => {
-                self.onnx.node("Flatten", &format!("{prefix}_flat{index}"), &[name], vec![int("axis", 1)])
-            }
+            (false, true) => self.onnx.node("Flatten", &format!("{prefix}_flat{index}"), &[name], vec![int("axis", 1)]),
             (true, false) => {
                 let sizes = format!("{prefix}_shape{index}");
                 let dims = [0, i64::from(shape.channels), i64::from(shape.height), i64::from(shape.width)];
@@ -151,8 +147,7 @@ impl Writer {
 
     /// DequantizeLinear of a constant with a scale an output channel.
     fn dequantize(&mut self, name: &str, kind: DataType, dims: &[usize], raw: Vec<u8>, scales: &[f32]) -> String {
-        let [quantized, scale, zero_point] =
-            ["quantized", "scale", "zero_point"].map(|what| format!("{name}_{what}"));
+        let [quantized, scale, zero_point] = ["quantized", "scale", "zero_point"].map(|what| format!("{name}_{what}"));
         let zero_len = if kind == DataType::Int32 { size_of::<i32>() } else { size_of::<i8>() };
         self.onnx.initializer(&quantized, kind, dims, raw);
         self.onnx.floats(&scale, &[scales.len()], scales);

@@ -12,7 +12,7 @@ const SIGMOID_STEPS: f64 = 64.0;
 /// The same where it saturates at about 4, as the hyperbolic tangent does.
 const TANH_STEPS: f64 = 128.0;
 /// A table of bytes is kept as long as its neighbouring entries differ by so many steps at most.
-const COARSEST: f64 = 1.5;
+const COARSEST: f64 = 1.25;
 
 /// How a layer ends.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +79,8 @@ impl Stage {
                 let entries = Quantization::covering(range.sums);
                 let coarse = Self::coarse(function, output, entries);
                 let jumps = |x: usize| {
-                    let at = |entry: usize| function.apply((entry as f64 - f64::from(entries.zero_point)) * coarse.step);
+                    let at =
+                        |entry: usize| function.apply((entry as f64 - f64::from(entries.zero_point)) * coarse.step);
                     (at(x + 1) - at(x)).abs() / f64::from(output.scale)
                 };
                 if (0..BYTE_TABLE_LEN - 1).all(|entry| jumps(entry) <= COARSEST) {

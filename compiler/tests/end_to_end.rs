@@ -56,7 +56,7 @@ fn asymmetric_activations_depthwise_and_average_agree() {
         .node("GlobalAveragePool", "g", &[], vec![])
         .classes(6);
     let (_, compiled) = compiled(graph, 11);
-    assert!(compiled.quantized.layers[1].input_quantization.zero_point > 0);
+    assert!(compiled.quantized.layers[0].output_quantization.zero_point > 0);
     assert_same_answers(&compiled, 11, 0.02);
 }
 

@@ -14,6 +14,11 @@ pub struct Add;
 
 impl Operator for Add {
     /// The factors are in the ratio of the scales.
+    fn sums(&self, layer: &Layer, inputs: &[&[f32]]) -> Vec<f32> {
+        let (first, second, bias) = (layer.weights[0], layer.weights[1], layer.bias[0]);
+        inputs[0].iter().zip(inputs[1]).map(|(a, b)| first * a + second * b + bias).collect()
+    }
+
     fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers {
         let real = |index: usize| f64::from(inputs[index].scale) * f64::from(layer.weights[index]);
         let reals = [real(0), real(1)];
@@ -21,7 +26,8 @@ impl Operator for Add {
         // Both maps are multiplied with zero: any step does.
         let step = if largest > 0.0 { largest / LARGEST_FACTOR } else { 1.0 };
         let factors = reals.map(|real| (real / step).round() as i16);
-        let zero_sum = factors.iter().zip(inputs).map(|(&factor, input)| i64::from(factor) * i64::from(input.zero_point));
+        let zero_sum =
+            factors.iter().zip(inputs).map(|(&factor, input)| i64::from(factor) * i64::from(input.zero_point));
         Integers {
             factors,
             bias: vec![(f64::from(layer.bias[0]) / step).round() as i64],

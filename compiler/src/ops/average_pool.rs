@@ -1,6 +1,6 @@
 //! Average pooling over a window.
 
-use super::{Integers, LARGEST, Operator};
+use super::{Integers, LARGEST, Operator, windows};
 use crate::graph::Layer;
 use crate::onnx::writer::int;
 use crate::qdq::{Writer, pooled};
@@ -11,6 +11,18 @@ use crate::quantize::QuantizedLayer;
 pub struct AveragePool;
 
 impl Operator for AveragePool {
+    fn sums(&self, layer: &Layer, inputs: &[&[f32]]) -> Vec<f32> {
+        let taps = layer.record.window.taps();
+        windows::reduce(layer, inputs[0], |window| {
+            let (mut sum, mut count) = (0.0, 0);
+            for value in window {
+                sum += value;
+                count += 1;
+            }
+            sum / if layer.counts_padding { taps } else { count } as f32
+        })
+    }
+
     fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers {
         let input = inputs[0];
         let taps = layer.record.window.taps();

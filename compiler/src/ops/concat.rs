@@ -11,6 +11,12 @@ use crate::quantize::QuantizedLayer;
 pub struct Concat;
 
 impl Operator for Concat {
+    fn sums(&self, layer: &Layer, inputs: &[&[f32]]) -> Vec<f32> {
+        let first = usize::from(layer.record.input.channels);
+        let pixels = inputs[0].chunks_exact(first).zip(inputs[1].chunks_exact(layer.channels() - first));
+        pixels.flat_map(|(a, b)| a.iter().chain(b).copied()).collect()
+    }
+
     fn integers(&self, _layer: &Layer, inputs: &[Quantization]) -> Integers {
         Integers {
             bias: vec![0; inputs.len()],

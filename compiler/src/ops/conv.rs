@@ -1,5 +1,8 @@
 //! Convolution, in one group or several.
 
+use inference_core::format::Op;
+
+use super::windows::dot;
 use super::{Integers, Operator, filters};
 use crate::graph::Layer;
 use crate::qdq::{Writer, windowed};
@@ -10,6 +13,16 @@ use crate::quantize::QuantizedLayer;
 pub struct Conv;
 
 impl Operator for Conv {
+    fn sums(&self, layer: &Layer, inputs: &[&[f32]]) -> Vec<f32> {
+        if layer.record.op == Op::Conv {
+            return filters::convolve(layer, inputs[0], |_, filter, patch| dot(filter, patch));
+        }
+        let (channels, outputs) = (layer.record.filter_channels(), layer.record.group_outputs().max(1));
+        filters::convolve(layer, inputs[0], |output, filter, patch| {
+            filters::group(layer, channels, output / outputs * channels, filter, patch)
+        })
+    }
+
     fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers {
         filters::integers(layer, inputs[0])
     }

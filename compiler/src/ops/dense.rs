@@ -1,5 +1,6 @@
 //! Dense layer.
 
+use super::windows::dot;
 use super::{Integers, Operator, filters};
 use crate::graph::Layer;
 use crate::onnx::writer::int;
@@ -11,6 +12,10 @@ use crate::quantize::QuantizedLayer;
 pub struct Dense;
 
 impl Operator for Dense {
+    fn sums(&self, layer: &Layer, inputs: &[&[f32]]) -> Vec<f32> {
+        layer.filters().zip(&layer.bias).map(|(filter, bias)| bias + dot(filter, inputs[0])).collect()
+    }
+
     fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers {
         filters::integers(layer, inputs[0])
     }

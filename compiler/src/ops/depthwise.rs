@@ -10,6 +10,13 @@ use crate::quantize::QuantizedLayer;
 pub struct DepthwiseConv;
 
 impl Operator for DepthwiseConv {
+    fn sums(&self, layer: &Layer, inputs: &[&[f32]]) -> Vec<f32> {
+        let multiplier = layer.record.group_outputs().max(1);
+        filters::convolve(layer, inputs[0], |output, filter, patch| {
+            filters::group(layer, 1, output / multiplier, filter, patch)
+        })
+    }
+
     fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers {
         filters::integers(layer, inputs[0])
     }

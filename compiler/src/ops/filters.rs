@@ -1,5 +1,6 @@
 //! What the operators with a filter for each output channel share.
 
+use super::windows::{dot, gather};
 use super::{Integers, LARGEST};
 use crate::graph::Layer;
 use crate::quantization::Quantization;
@@ -9,6 +10,39 @@ use crate::quantize::QuantizedLayer;
 const WEIGHT_LIMIT: f32 = 127.0;
 /// A bias takes at most this many steps, so that the sums still have room.
 const BIAS_LIMIT: f64 = (1 << 29) as f64;
+
+/// The sums of every output pixel, channel by channel: what `filtered` makes of a channel's number, its filter and the pixels
+/// under the window.
+pub fn convolve(layer: &Layer, input: &[f32], filtered: impl Fn(usize, &[f32], &[f32]) -> f32) -> Vec<f32> {
+    let record = &layer.record;
+    let (height, width, window) = (record.conv_height(), record.conv_width(), &record.window);
+    let kernel = [usize::from(window.kernel_height), usize::from(window.kernel_width)];
+    let in_channels = usize::from(record.input.channels);
+    let mut patch = vec![0.0; kernel[0] * kernel[1] * in_channels];
+    let mut sums = Vec::with_capacity(height * width * layer.channels());
+    for y in 0..height {
+        for x in 0..width {
+            let top = (y * usize::from(window.stride_height)) as isize - isize::from(window.pad_top);
+            let left = (x * usize::from(window.stride_width)) as isize - isize::from(window.pad_left);
+            gather(record.input, input, top, left, kernel, &mut patch);
+            sums.extend(
+                layer
+                    .filters()
+                    .zip(&layer.bias)
+                    .enumerate()
+                    .map(|(channel, (filter, bias))| bias + filtered(channel, filter, &patch)),
+            );
+        }
+    }
+    sums
+}
+
+/// The scalar product of a filter of `channels` channels with as many of each pixel of the patch, from `first` on.
+pub fn group(layer: &Layer, channels: usize, first: usize, filter: &[f32], patch: &[f32]) -> f32 {
+    let in_channels = usize::from(layer.record.input.channels);
+    let taps = patch.chunks_exact(in_channels).zip(filter.chunks_exact(channels));
+    taps.map(|(pixel, weights)| dot(&pixel[first..][..channels], weights)).sum()
+}
 
 /// Filters of 8 bits with a scale an output channel.
 pub fn integers(layer: &Layer, input: Quantization) -> Integers {

@@ -10,6 +10,13 @@ use crate::quantize::QuantizedLayer;
 pub struct GlobalAverage;
 
 impl Operator for GlobalAverage {
+    fn sums(&self, layer: &Layer, inputs: &[&[f32]]) -> Vec<f32> {
+        let channels = usize::from(layer.record.input.channels);
+        let pixels = (layer.record.input.len() / channels) as f32;
+        let mean = |channel| inputs[0].iter().skip(channel).step_by(channels).sum::<f32>() / pixels;
+        layer.bias.iter().enumerate().map(|(channel, bias)| bias + mean(channel)).collect()
+    }
+
     fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers {
         let input = inputs[0];
         let pixels = usize::from(layer.record.input.height) * usize::from(layer.record.input.width);

@@ -1,6 +1,6 @@
 //! Max pooling as a layer of its own.
 
-use super::{Integers, Operator};
+use super::{Integers, Operator, windows};
 use crate::graph::Layer;
 use crate::qdq::{Writer, pooled};
 use crate::quantization::Quantization;
@@ -10,6 +10,10 @@ use crate::quantize::QuantizedLayer;
 pub struct MaxPool;
 
 impl Operator for MaxPool {
+    fn sums(&self, layer: &Layer, inputs: &[&[f32]]) -> Vec<f32> {
+        windows::reduce(layer, inputs[0], |window| window.fold(f32::NEG_INFINITY, f32::max))
+    }
+
     fn integers(&self, _layer: &Layer, _inputs: &[Quantization]) -> Integers {
         Integers::default()
     }

@@ -9,6 +9,7 @@ mod depthwise;
 mod filters;
 mod global_average;
 mod max_pool;
+mod windows;
 
 use inference_core::format::Op;
 
@@ -38,6 +39,10 @@ pub struct Integers {
 
 /// An operator.
 pub trait Operator: Sync {
+    /// The sums of the float network, before the activation: of every pixel, channel fastest. `inputs`: the maps that the layer
+    /// reads.
+    fn sums(&self, layer: &Layer, inputs: &[&[f32]]) -> Vec<f32>;
+
     /// The layer as integers; `inputs`: how the maps are quantized that it reads.
     fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers;
 
