@@ -46,53 +46,67 @@ pub fn scratch(layer: &Layer) -> Range<usize> {
 pub fn check(layers: &(impl Layers + ?Sized)) -> Result<(), usize> {
     simulate(layers, |schedule, turn| {
         let produced = schedule.produced(turn.target);
-        let target = layers.map(turn.target).unwrap_or_default();
+        let Memory { map, scratch, .. } = Memory::of(layers, turn.target);
         // A layer that leaves its result in its accumulators makes no row of its map.
-        let [first, second] = rows(&target, produced..produced + turn.rows);
-        let scratch = turn.worker.and_then(|worker| layers.with(worker, scratch)).unwrap_or(0..0);
+        let [first, second] = rows(&map, produced..produced + turn.rows);
         let written = [first, second, scratch];
         for map in 0..=layers.count() {
-            if !keeps_rows(layers, schedule, turn, &written, map) {
+            if !is_kept(layers, schedule, turn, &written, map) {
                 return Err(map.saturating_sub(1));
             }
         }
-        let keeps_sums = |index| layers.with(index, |layer| keeps_sums(schedule, turn, &written, index, layer));
-        (0..layers.count()).find(|&index| keeps_sums(index) != Some(true)).map_or(Ok(()), Err)
+        Ok(())
     })
 }
 
-/// Whether a step that writes rows, perhaps in two pieces, and scratch memory leaves the rows of a map alone.
+/// The memory of a map and of the layer that makes it.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub map: Map,
+    pub scratch: Range<usize>,
+    /// The scratch memory of a layer that accumulates.
+    sums: Range<usize>,
+}
+
+impl Memory {
+    /// Not inline: the layer is on the stack only meanwhile.
+    #[inline(never)]
+    pub fn of(layers: &(impl Layers + ?Sized), map: usize) -> Self {
+        let Some(maker) = map.checked_sub(1) else {
+            return Self { map: layers.map(map).unwrap_or_default(), ..Self::default() };
+        };
+        let Some(layer) = &layers.get(maker) else { return Self::default() };
+        let scratch = scratch(layer);
+        let sums = if layer.accumulates() { scratch.clone() } else { 0..0 };
+        Self { map: layer.map(), scratch, sums }
+    }
+}
+
+/// Whether a step that writes rows, perhaps in two pieces, and scratch memory leaves the rows of a map alone, and the sums of the
+/// layer that makes it.
 #[inline(never)]
-fn keeps_rows(
+fn is_kept(
     layers: &(impl Layers + ?Sized),
     schedule: &Schedule,
     turn: Turn,
     written: &[Range<usize>; 3],
     index: usize,
 ) -> bool {
+    let Memory { map, sums, .. } = Memory::of(layers, index);
     let Range { start, mut end } = schedule.live_rows(layers, index);
+    // The rows that are written need no room but their own, nor do the sums of the layer that works.
     let mut own = 0;
     if index == turn.target {
         end += turn.rows;
         own = 2;
     }
-    if start == end {
-        return true;
-    }
-    let Some(map) = &layers.map(index) else { return false };
-    let [first, second] = rows(map, start..end);
-    end - start <= map.ring.rows
-        && !written.iter().skip(own).any(|written| overlap(written, &first) || overlap(written, &second))
-}
-
-/// The same of a layer's sums.
-#[inline(never)]
-fn keeps_sums(schedule: &Schedule, turn: Turn, written: &[Range<usize>; 3], index: usize, layer: &Layer) -> bool {
-    if turn.worker == Some(index) || !schedule.holds_sums(index, layer) {
-        return true;
-    }
-    let sums = scratch(layer);
-    !written.iter().any(|written| overlap(written, &sums))
+    let [first, second] = rows(&map, start..end);
+    let holds_sums = index != turn.target && index.checked_sub(1).is_some_and(|maker| schedule.is_adding(maker));
+    let sums = if holds_sums { sums } else { 0..0 };
+    let touched = |(number, written): (usize, &Range<usize>)| {
+        overlap(written, &sums) || (number >= own && (overlap(written, &first) || overlap(written, &second)))
+    };
+    (start == end || end - start <= map.ring.rows) && !written.iter().enumerate().any(touched)
 }
 
 fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {

@@ -6,9 +6,9 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use crate::arena;
-use crate::format::{Activation, Algorithm, Layer, Map, Op};
-use crate::kernels::{self, InputRows, Kernels, Parameters, Selected, Unit};
+use crate::arena::{self, Memory};
+use crate::format::{Algorithm, Layer, Map, Op};
+use crate::kernels::{self, InputRows, Kernels, Parameters, Selected, Unit, only};
 use crate::model::Model;
 use crate::network_error::{InputError, NetworkError};
 use crate::prediction::{Outputs, Prediction};
@@ -56,7 +56,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     pub fn with_kernels(model: &Model<'m>, arena: &'a mut [u8]) -> Result<Self, NetworkError> {
         let (needed, found) = (model.arena_len(), arena.len());
         let arena = arena.get_mut(..needed).ok_or(NetworkError::ArenaTooSmall { needed, found })?;
-        if model.uses() & !K::USES != 0 {
+        if K::USES != only::ALL && model.uses() & !K::USES != 0 {
             return Err(NetworkError::KernelMissing);
         }
         let layer = Layer::new(Op::Dense, model.input(), model.input());
@@ -142,16 +142,14 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     /// What the last layer has made: what the image shows, once [`Network::step`] says that it is done.
     #[inline(never)]
     pub fn prediction(&self) -> Prediction<'_> {
-        let last = self.model.layer_count().saturating_sub(1);
-        let Some(layer) = &self.model.layer(last) else { return Prediction { outputs: Outputs::Sums(&[]) } };
+        let Memory { map, scratch, .. } = Memory::of(&self.model, self.model.layer_count());
         let bytes = |range: Range<usize>| self.arena.get(range).unwrap_or_default();
-        let outputs = match layer.activation {
-            Activation::Logits => Outputs::Sums(bytes(arena::scratch(layer)).as_chunks().0),
+        let outputs = if self.model.is_logits() {
+            Outputs::Sums(bytes(scratch).as_chunks().0)
+        } else {
             // Without padding, all rows lie behind each other.
-            Activation::Clamp | Activation::Table | Activation::ByteTable => {
-                let start = layer.ring.offset as usize;
-                Outputs::Bytes(bytes(start..start + layer.output.len()), layer.output_zero_point)
-            }
+            let start = map.ring.offset as usize;
+            Outputs::Bytes(bytes(start..start + map.shape.len()), map.zero_point)
         };
         Prediction { outputs }
     }
@@ -165,10 +163,8 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         self.load(index);
         let rows = if self.layer.accumulates() {
             let rows = self.schedule.output_rows(index, &self.layer);
-            self.accumulate_row(index);
-            if rows > 0 {
-                self.emit(index);
-            }
+            let output = if rows > 0 { self.open_row(index + 1, 0) } else { 0..0 };
+            self.accumulate_row(index, output);
             rows
         } else {
             self.slide_row(index)
@@ -191,7 +187,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         let done = self.schedule.produced(index + 1);
         let window = RowWindow::of(&self.layer, done);
         let first = self.open_row(index + 1, 0);
-        if self.layer.joins() {
+        if K::USES & only::JOINS != 0 && self.layer.joins() {
             self.join_rows(done, first);
             return window.output_rows;
         }
@@ -227,8 +223,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         let unit = &Unit { layer, parameters: &self.parameters };
         let second = self.model.map_at(usize::from(layer.inputs[1]));
         let [first, second] = [&self.input, &second].map(|map| pixels_of(map, row));
-        // Parsing has checked that these are disjoint.
-        if let Ok([first, second, output]) = self.arena.get_disjoint_mut([first, second, output]) {
+        if let Some([first, second, output, ..]) = cut(self.arena, [first, second, output, 0..0, 0..0]) {
             match layer.op {
                 Op::Add => K::add_row(unit, [first, second], output),
                 Op::Concat => K::concat_row(unit, [first, second], output),
@@ -243,14 +238,15 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         }
     }
 
-    /// Adds one input row to a layer that accumulates.
+    /// Adds one input row to a layer that accumulates; after the last one, makes the only output, or turns the sums into logits
+    /// where they are.
     #[inline(never)]
-    fn accumulate_row(&mut self, index: usize) {
+    fn accumulate_row(&mut self, index: usize, output: Range<usize>) {
         let layer = &self.layer;
         let unit = &Unit { layer, parameters: &self.parameters };
         let added = self.schedule.added(index);
         let row = pixels_of(&self.input, added);
-        if let Ok([row, scratch]) = self.arena.get_disjoint_mut([row, arena::scratch(layer)]) {
+        if let Some([row, scratch, output, ..]) = cut(self.arena, [row, arena::scratch(layer), output, 0..0, 0..0]) {
             let accumulators = scratch.as_chunks_mut::<4>().0;
             if added == 0 {
                 for (accumulator, bias) in accumulators.iter_mut().zip(unit.parameters.bias.as_chunks::<4>().0) {
@@ -269,23 +265,16 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
                 | Op::AveragePool
                 | Op::Concat => {}
             }
-            if layer.activation == Activation::Logits && added + 1 == layer.input.height {
-                for (channel, sum) in accumulators.iter_mut().enumerate() {
-                    *sum = unit.scale(channel).logit(i32::from_le_bytes(*sum)).to_le_bytes();
+            if added + 1 < layer.input.height {
+                return;
+            }
+            for (channel, sum) in accumulators.iter_mut().enumerate() {
+                let value = unit.scale(channel).output(unit, i32::from_le_bytes(*sum));
+                match output.get_mut(channel) {
+                    Some(byte) => *byte = value as u8,
+                    None => *sum = value.to_le_bytes(),
                 }
             }
-        }
-    }
-
-    /// Makes the only output of a layer that accumulates, once all rows are added.
-    #[inline(never)]
-    fn emit(&mut self, index: usize) {
-        let output = self.open_row(index + 1, 0);
-        let layer = &self.layer;
-        let unit = Unit { layer, parameters: &self.parameters };
-        if let Ok([accumulators, output]) = self.arena.get_disjoint_mut([arena::scratch(layer), output]) {
-            let accumulators = accumulators.as_chunks::<4>().0;
-            unit.activate_all(accumulators.iter().map(|&acc| i32::from_le_bytes(acc)), output);
         }
     }
 
@@ -313,6 +302,12 @@ fn pixels_of(map: &Map, row: u16) -> Range<usize> {
     start..start + map.shape.row_len()
 }
 
+/// Pieces of the arena, which parsing has checked to be disjoint; `0..0` is in no other.
+#[inline(never)]
+fn cut(arena: &mut [u8], ranges: [Range<usize>; 5]) -> Option<[&mut [u8]; 5]> {
+    arena.get_disjoint_mut(ranges).ok()
+}
+
 /// The memory of a step that slides a window.
 struct Sliding<'a> {
     input: InputRows<'a>,
@@ -337,9 +332,8 @@ fn sliding<'a>(
     let is_full = until_end.start < from_start.end;
     let (turn, start_len) = (until_end.start.wrapping_sub(from_start.start), from_start.len());
     let [ring, rest] = if is_full { [from_start.start..until_end.end, 0..0] } else { [until_end, from_start] };
-    // Parsing has checked that these are disjoint.
     let ranges = [ring, rest, first, second, arena::scratch(layer)];
-    let [ring, rest, first, second, workspace] = arena.get_disjoint_mut(ranges).ok()?;
+    let [ring, rest, first, second, workspace] = cut(arena, ranges)?;
     let parts = if is_full { [ring.get(turn..)?, ring.get(..start_len)?] } else { [&*ring, &*rest] };
     // The ring has the padding of the reader with the most; this one begins where its own does.
     let [pad_left, _] = layer.row_padding();

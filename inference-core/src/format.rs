@@ -89,6 +89,8 @@ mod record {
     pub const POOL_STRIDE: usize = 13;
     pub const POOL_PAD_BOTTOM: usize = 14;
     pub const POOL_PAD_RIGHT: usize = 15;
+    pub const WINDOW: Range<usize> = KERNEL_HEIGHT..POOL_SIZE;
+    pub const POOL: Range<usize> = POOL_SIZE..INPUTS;
     pub const INPUTS: usize = 16;
     pub const OUTPUT_SHAPE: usize = 18;
     pub const OUTPUT_ZERO_POINT: usize = 24;
@@ -189,6 +191,7 @@ codes! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[allow(missing_docs)]
+#[repr(C)]
 pub struct Shape {
     pub height: u16,
     pub width: u16,
@@ -215,6 +218,7 @@ impl Shape {
 /// A convolution's or pooling's window: kernel, stride and padding, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
+#[repr(C)]
 pub struct Window {
     pub kernel_height: u8,
     pub kernel_width: u8,
@@ -257,6 +261,7 @@ impl Window {
 /// Max pooling after a convolution. Padding is at the bottom and right and never wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
+#[repr(C)]
 pub struct Pool {
     pub size: u8,
     pub stride: u8,
@@ -321,6 +326,7 @@ impl Map {
 /// One layer: operator, activation and max pooling, fused; the maps that it reads and the one that it makes; and where its
 /// bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)] // As in the record, so that it is read by whole words.
 pub struct Layer {
     /// The operator.
     pub op: Op,
@@ -328,16 +334,14 @@ pub struct Layer {
     pub algorithm: Algorithm,
     /// What happens to an accumulator.
     pub activation: Activation,
+    /// The entry of a [`Activation::ByteTable`] for a pre-activation of zero.
+    pub table_zero: u8,
     /// The window of a convolution or pooling, [`Window::UNIT`] for other operators.
     pub window: Window,
     /// Max pooling, [`Pool::NONE`] where there is none.
     pub pool: Pool,
     /// The numbers of the maps that enter; [`NO_MAP`] for one that the operator does not have.
     pub inputs: [u8; MAX_INPUTS],
-    /// Shape of the first of them. Not in the record: it stands with the map.
-    pub input: Shape,
-    /// Zero point of the first of them. Not in the record: it stands with the map.
-    pub input_zero_point: u8,
     /// What leaves, after pooling.
     pub output: Shape,
     /// The quantized value of a real zero at the output.
@@ -346,17 +350,11 @@ pub struct Layer {
     pub low: u8,
     /// Largest output.
     pub high: u8,
-    /// The entry of a [`Activation::ByteTable`] for a pre-activation of zero.
-    pub table_zero: u8,
-    /// Groups of a [`Op::GroupedConv`]; 1 for other operators.
-    pub groups: u16,
-    /// What the maps of an [`Op::Add`] are multiplied with; 0 for other operators.
-    pub factors: [i16; MAX_INPUTS],
-    /// Where the output's rows are.
-    pub ring: Ring,
     /// Input rows that must have arrived before a layer that slides a window begins, if it is to wait
     /// for more than its first window: at most the input's height.
     pub start_rows: u16,
+    /// Groups of a [`Op::GroupedConv`]; 1 for other operators.
+    pub groups: u16,
     /// Arena offset of the scratch memory: accumulators of dense and average layers, workspace of others.
     pub scratch_offset: u32,
     /// Bytes of scratch memory.
@@ -373,6 +371,14 @@ pub struct Layer {
     pub shift_offset: u32,
     /// File offset of the activation table; 0 where there is none.
     pub table_offset: u32,
+    /// What the maps of an [`Op::Add`] are multiplied with; 0 for other operators.
+    pub factors: [i16; MAX_INPUTS],
+    /// Where the output's rows are.
+    pub ring: Ring,
+    /// Shape of the first of them. Not in the record: it stands with the map.
+    pub input: Shape,
+    /// Zero point of the first of them. Not in the record: it stands with the map.
+    pub input_zero_point: u8,
 }
 
 impl Layer {
@@ -422,13 +428,10 @@ impl Layer {
         bytes
     }
 
-    /// The layer in these bytes, which reads a map of this shape and zero point; `None` where a code is unknown or a reserved
-    /// byte is not zero. Shapes are not checked here.
+    /// The layer in these bytes, which reads a map of this shape and zero point; `None` where a code is unknown. Shapes are not
+    /// checked here.
     #[inline(always)]
     pub fn decode(bytes: &[u8; LAYER_LEN], input: Shape, input_zero_point: u8) -> Option<Self> {
-        if !is_reserved(bytes, &record::RESERVED) {
-            return None;
-        }
         let mut layer = Self {
             op: Op::from_code(bytes[record::OP])?,
             algorithm: Algorithm::from_code(bytes[record::ALGORITHM])?,
@@ -438,6 +441,43 @@ impl Layer {
         };
         layer.fields(&mut Decoder(bytes));
         Some(layer)
+    }
+
+    /// Whether the layer in these bytes has [`Window::UNIT`].
+    pub fn is_unwindowed(bytes: &[u8; LAYER_LEN]) -> bool {
+        bytes[record::WINDOW] == [1, 1, 1, 1, 0, 0, 0, 0]
+    }
+
+    /// Whether the layer in these bytes has [`Pool::NONE`].
+    pub fn is_unpooled(bytes: &[u8; LAYER_LEN]) -> bool {
+        bytes[record::POOL] == [1, 1, 0, 0]
+    }
+
+    /// Whether window and pooling of the layer in these bytes have sizes within the limits, less padding than kernel, and a
+    /// pooling that leaves nothing out.
+    pub fn is_windowed_well(bytes: &[u8; LAYER_LEN]) -> bool {
+        let sizes = record::KERNEL_HEIGHT..record::PAD_TOP;
+        let is_size = |size: &u8| (1..=MAX_KERNEL).contains(size);
+        let pool = bytes[record::POOL_SIZE];
+        bytes[sizes].iter().all(is_size)
+            && bytes[record::PAD_TOP] < bytes[record::KERNEL_HEIGHT]
+            && bytes[record::PAD_LEFT] < bytes[record::KERNEL_WIDTH]
+            && bytes[record::PAD_BOTTOM] < bytes[record::KERNEL_HEIGHT]
+            && bytes[record::PAD_RIGHT] < bytes[record::KERNEL_WIDTH]
+            && is_size(&pool)
+            && (1..=pool).contains(&bytes[record::POOL_STRIDE])
+            && bytes[record::POOL_PAD_BOTTOM] < pool
+            && bytes[record::POOL_PAD_RIGHT] < pool
+    }
+
+    /// Whether the bytes of a record that have no meaning yet are zeros.
+    pub fn is_reserved(bytes: &[u8; LAYER_LEN]) -> bool {
+        is_reserved(bytes, &record::RESERVED)
+    }
+
+    /// Whether the layer in these bytes leaves its result in its accumulators.
+    pub fn is_logits(bytes: &[u8; LAYER_LEN]) -> bool {
+        bytes[record::ACTIVATION] == Activation::Logits as u8
     }
 
     /// The numbers of the maps that the layer in these bytes reads.
@@ -592,6 +632,7 @@ pub fn checksum(file: &[u8]) -> u32 {
 }
 
 /// Whether all these bytes are zero.
+#[inline(never)]
 fn is_reserved(bytes: &[u8], ranges: &[core::ops::Range<usize>]) -> bool {
     ranges.iter().all(|range| bytes.get(range.clone()).unwrap_or(&[]).iter().all(|&byte| byte == 0))
 }

@@ -20,19 +20,18 @@ impl Layer {
         let pooled = |size: usize, padding: u8| {
             positions(size + usize::from(padding), self.pool.size, self.pool.stride).min(usize::from(u16::MAX)) as u16
         };
-        let slid = |channels| Shape {
-            height: pooled(self.conv_height(), self.pool.pad_bottom),
-            width: pooled(self.conv_width(), self.pool.pad_right),
-            channels,
+        let (height, width) = match self.op {
+            Op::Dense | Op::GlobalAveragePool => (1, 1),
+            // Those without a window have one of a single pixel.
+            Op::Conv | Op::GroupedConv | Op::DepthwiseConv | Op::MaxPool | Op::AveragePool | Op::Add | Op::Concat => {
+                (pooled(self.conv_height(), self.pool.pad_bottom), pooled(self.conv_width(), self.pool.pad_right))
+            }
         };
-        match self.op {
-            Op::Conv | Op::GroupedConv | Op::DepthwiseConv => slid(self.output.channels),
-            Op::MaxPool | Op::AveragePool => slid(self.input.channels),
-            Op::Dense => Shape { height: 1, width: 1, channels: self.output.channels },
-            Op::GlobalAveragePool => Shape { height: 1, width: 1, channels: self.input.channels },
-            Op::Add => self.input,
-            Op::Concat => Shape { channels: self.output.channels, ..self.input },
-        }
+        let channels = match self.op {
+            Op::Conv | Op::GroupedConv | Op::DepthwiseConv | Op::Dense | Op::Concat => self.output.channels,
+            Op::MaxPool | Op::AveragePool | Op::GlobalAveragePool | Op::Add => self.input.channels,
+        };
+        Shape { height, width, channels }
     }
 
     /// Input channels that a weight of the layer is for: those that one output channel reads.
@@ -121,6 +120,7 @@ impl Layer {
 }
 
 /// How often a window fits; 0 where it does not.
+#[inline(never)]
 fn positions(size: usize, window: u8, stride: u8) -> usize {
     match (size.checked_sub(usize::from(window)), usize::from(stride)) {
         (None, _) | (_, 0) => 0,

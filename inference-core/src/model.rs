@@ -5,8 +5,8 @@ use core::fmt;
 use crate::arena;
 use crate::format::{
     self, ALIGNMENT, Activation, Algorithm, BYTE_TABLE_LEN, HEADER_LEN, Header, LAYER_LEN, Layer, MAGIC, MAX_DIMENSION,
-    MAX_KERNEL, MAX_LAYERS, MAX_OUTPUTS, MAX_WINDOW_ROWS, Map, NAME_LEN, NO_MAP, Op, Pool, Ring, Shape, TABLE_LEN,
-    WEIGHTS_SLACK, Window,
+    MAX_KERNEL, MAX_LAYERS, MAX_OUTPUTS, MAX_WINDOW_ROWS, Map, NAME_LEN, NO_MAP, Op, Ring, Shape, TABLE_LEN,
+    WEIGHTS_SLACK,
 };
 use crate::kernels::{self, Parameters};
 use crate::schedule::Layers;
@@ -134,7 +134,10 @@ impl<'m> Model<'m> {
         self.check_ring(0).ok_or(ParseError::Arena { layer: 0 })?;
         for index in 0..self.header().layer_count {
             self.check_inputs(index).ok_or(ParseError::Shape { layer: index })?;
-            let Some(layer) = &self.record(index) else { return Err(ParseError::UnknownCode { layer: index }) };
+            let is_reserved = self.record_bytes(index.into()).is_some_and(Layer::is_reserved);
+            let (true, Some(layer)) = (is_reserved, &self.record(index)) else {
+                return Err(ParseError::UnknownCode { layer: index });
+            };
             self.check_shape(layer, index).ok_or(ParseError::Shape { layer: index })?;
             self.check_sections(layer).ok_or(ParseError::Section { layer: index })?;
             self.check_requantization(layer).ok_or(ParseError::Requantization { layer: index })?;
@@ -222,15 +225,9 @@ impl<'m> Model<'m> {
 
     /// The numbers that a layer's kernel reads.
     pub fn parameters(&self, layer: &Layer) -> Parameters<'m> {
-        let scales = layer.scales();
-        let weights_len = layer.weights_len as usize + WEIGHTS_SLACK;
-        Parameters {
-            weights: self.section(layer.weights_offset, weights_len).unwrap_or(&[]),
-            bias: self.section(layer.bias_offset, scales * size_of::<i32>()).unwrap_or(&[]),
-            multipliers: self.section(layer.multiplier_offset, scales * size_of::<i32>()).unwrap_or(&[]),
-            shifts: self.section(layer.shift_offset, scales).unwrap_or(&[]),
-            table: self.section(layer.table_offset, table_len(layer)).unwrap_or(&[]),
-        }
+        let section = |(offset, len): (u32, usize)| self.section(offset, len).unwrap_or(&[]);
+        let [weights, bias, multipliers, shifts, table] = sections(layer).map(section);
+        Parameters { weights, bias, multipliers, shifts, table }
     }
 
     #[inline(always)]
@@ -264,103 +261,72 @@ impl<'m> Model<'m> {
         self.bytes.get(start..start.checked_add(len)?)
     }
 
-    /// Whether a layer reads maps that are made before it and that its operator has, and some layer behind it reads what it
-    /// makes.
+    /// Whether a layer reads maps that are made before it, each of them once, and some layer reads what it makes.
     #[inline(never)]
     fn check_inputs(&self, index: u16) -> Option<()> {
-        let inputs = |index: u16| self.record_bytes(usize::from(index)).map(Layer::decode_inputs);
-        let [first, second] = inputs(index)?;
+        let inputs = |index: u16| self.record_bytes(usize::from(index)).map_or([NO_MAP; 2], Layer::decode_inputs);
+        let [first, second] = inputs(index);
         let made_before = |map: u8| u16::from(map) <= index;
+        let made = index + 1;
         let count = self.header().layer_count;
-        let mut behind = (index + 1..count).filter_map(inputs);
-        let is_read = index + 1 == count || behind.any(|maps| maps.iter().any(|&map| u16::from(map) == index + 1));
+        // That a layer reads no map of its own or of a later one is checked of each.
+        let is_read = made == count || (0..count).any(|other| inputs(other).iter().any(|&map| u16::from(map) == made));
         (made_before(first) && (second == NO_MAP || made_before(second)) && first != second && is_read).then_some(())
     }
 
+    #[inline(never)]
     fn check_shape(&self, layer: &Layer, index: u16) -> Option<()> {
+        let bytes = self.record_bytes(index.into())?;
         let last = index + 1 == self.header().layer_count;
-        let (window, pool) = (&layer.window, &layer.pool);
-        let kernels = [window.kernel_height, window.kernel_width, window.stride_height, window.stride_width];
-        let [.., second] = layer.inputs;
         // What enters was checked as the map that it is.
         let fits = is_valid(layer.output)
-            && kernels.iter().all(|size| (1..=MAX_KERNEL).contains(size))
-            && window.pad_top < window.kernel_height
-            && window.pad_bottom < window.kernel_height
-            && window.pad_left < window.kernel_width
-            && window.pad_right < window.kernel_width
-            && (1..=MAX_KERNEL).contains(&pool.size)
-            && (1..=pool.size).contains(&pool.stride)
-            && pool.pad_bottom < pool.size
-            && pool.pad_right < pool.size
+            && Layer::is_windowed_well(bytes)
             && layer.window_rows() <= MAX_WINDOW_ROWS
             && layer.expected_output() == layer.output
             && (layer.algorithm == Algorithm::Direct || winograd::is_eligible(layer))
-            && (second == NO_MAP) != layer.joins()
-            && self.check_operator(layer)
+            && asked(layer.op) & !self.facts(layer, bytes) == 0
             && (last || layer.activation != Activation::Logits)
             && (!last || layer.output.len() <= MAX_OUTPUTS);
         fits.then_some(())
     }
 
-    /// What the operators ask for, each for itself, and that a field is used by who has it only.
-    fn check_operator(&self, layer: &Layer) -> bool {
-        let unwindowed = layer.window == Window::UNIT && layer.pool == Pool::NONE;
-        let second = self.map_at(usize::from(layer.inputs[1]));
-        let (input, output) = (layer.input, layer.output);
-        let divides = |whole: u16, part: u16| part > 0 && whole.is_multiple_of(part);
-        let is_logits = layer.activation == Activation::Logits;
-        let fits = match layer.op {
-            Op::Conv => !is_logits,
-            Op::DepthwiseConv => !is_logits && divides(output.channels, input.channels),
-            Op::GroupedConv => {
-                !is_logits && divides(output.channels, layer.groups) && divides(input.channels, layer.groups)
-            }
-            Op::Dense => unwindowed,
-            Op::GlobalAveragePool => unwindowed && !is_logits,
-            Op::Add => unwindowed && !is_logits && second.shape == input,
-            Op::Concat => {
-                let joined = u32::from(input.channels) + u32::from(second.shape.channels);
-                let same_size = (second.shape.height, second.shape.width) == (input.height, input.width);
-                unwindowed && !is_logits && same_size && u32::from(output.channels) == joined
-            }
-            Op::MaxPool => {
-                let keeps = layer.activation == Activation::Clamp && layer.output_zero_point == layer.input_zero_point;
-                layer.pool == Pool::NONE && keeps
-            }
-            Op::AveragePool => layer.pool == Pool::NONE && !is_logits,
-        };
-        fits && (layer.groups == 1 || layer.op == Op::GroupedConv) && (layer.factors == [0; 2] || layer.op == Op::Add)
-    }
-
-    fn check_sections(&self, layer: &Layer) -> Option<()> {
-        let section = |offset, len| self.check_section(offset, len);
-        let scales = layer.scales();
-        if u64::from(layer.weights_len) != layer.stored_weights_len() {
-            return None;
-        }
-        if layer.weights_len > 0 {
-            section(layer.weights_offset, layer.weights_len as usize + WEIGHTS_SLACK)?;
-        }
-        if scales > 0 {
-            section(layer.bias_offset, scales * size_of::<i32>())?;
-            section(layer.multiplier_offset, scales * size_of::<i32>())?;
-            section(layer.shift_offset, scales)?;
-        }
-        if table_len(layer) > 0 {
-            section(layer.table_offset, table_len(layer))?;
-        }
-        Some(())
-    }
-
-    /// Whether there is such a section: aligned, behind the records, inside the file.
+    /// What holds of a layer, a bit each.
     #[inline(never)]
-    fn check_section(&self, offset: u32, len: usize) -> Option<()> {
-        let first = HEADER_LEN + self.layer_count() * LAYER_LEN;
-        let is_behind = offset as usize >= first && (offset as usize).is_multiple_of(ALIGNMENT);
-        self.section(offset, len).filter(|_| is_behind).map(|_| ())
+    fn facts(&self, layer: &Layer, bytes: &[u8; LAYER_LEN]) -> u16 {
+        let (input, output, map) = (layer.input, layer.output, layer.inputs[1]);
+        let second = self.map_at(usize::from(map)).shape;
+        let divides = |whole: u16, part: u16| part > 0 && whole.is_multiple_of(part);
+        let mut facts = if map == NO_MAP { facts::ONE_MAP } else { facts::TWO_MAPS };
+        let mut note = |fact: u16, holds: bool| facts |= if holds { fact } else { 0 };
+        note(facts::UNWINDOWED, Layer::is_unwindowed(bytes));
+        note(facts::UNPOOLED, Layer::is_unpooled(bytes));
+        note(facts::BYTES, layer.activation != Activation::Logits);
+        note(facts::UNGROUPED, layer.groups == 1);
+        note(facts::UNWEIGHED, layer.factors == [0; 2]);
+        note(facts::MULTIPLIED, divides(output.channels, input.channels));
+        note(facts::GROUPED, divides(output.channels, layer.groups) && divides(input.channels, layer.groups));
+        note(facts::LIKE, (second.height, second.width) == (input.height, input.width));
+        note(facts::SUMMED, second.channels == input.channels);
+        note(facts::JOINED, input.channels.wrapping_add(second.channels) == output.channels);
+        let keeps = layer.activation == Activation::Clamp && layer.output_zero_point == layer.input_zero_point;
+        note(facts::KEPT, keeps);
+        facts
     }
 
+    #[inline(never)]
+    fn check_sections(&self, layer: &Layer) -> Option<()> {
+        let first = HEADER_LEN + self.layer_count() * LAYER_LEN;
+        // What is there is aligned, behind the records, inside the file.
+        let is_right = |(offset, len): (u32, usize)| {
+            let is_placed = offset as usize >= first && (offset as usize).is_multiple_of(ALIGNMENT);
+            len == 0 || (is_placed && self.section(offset, len).is_some())
+        };
+        let fits =
+            u64::from(layer.weights_len) == layer.stored_weights_len() && sections(layer).into_iter().all(is_right);
+        fits.then_some(())
+    }
+
+    #[inline(never)]
     fn check_requantization(&self, layer: &Layer) -> Option<()> {
         let parameters = self.parameters(layer);
         let (multipliers, _) = parameters.multipliers.as_chunks::<4>();
@@ -371,6 +337,7 @@ impl<'m> Model<'m> {
     }
 
     /// Whether the layer has all the scratch memory that it needs, inside the arena.
+    #[inline(never)]
     fn check_scratch(&self, layer: &Layer) -> Option<()> {
         let accumulators = layer.min_scratch_len();
         let scratch_len = layer.scratch_len as usize;
@@ -381,12 +348,11 @@ impl<'m> Model<'m> {
             Algorithm::Winograd => scratch_len >= kernels::winograd_workspace_len(layer),
         };
         let [left, right] = layer.row_padding();
-        let is_padded = layer.input_maps().all(|map| {
-            let Ring { pad_left, pad_right, .. } = self.map_at(map).ring;
-            pad_left >= left && pad_right >= right
-        });
+        // Who reads two maps reads no padding.
+        let Ring { pad_left, pad_right, .. } = self.map_at(usize::from(layer.inputs[0])).ring;
         let fits = workable
-            && is_padded
+            && pad_left >= left
+            && pad_right >= right
             && layer.start_rows <= layer.input.height
             && (layer.scratch_offset as usize).is_multiple_of(align_of::<u32>())
             && self.is_inside(layer.scratch_offset, scratch_len);
@@ -411,12 +377,11 @@ impl<'m> Model<'m> {
 
     /// Whether the result is the accumulators of the last layer; bytes otherwise.
     pub(crate) fn is_logits(&self) -> bool {
-        let last = self.header().layer_count.wrapping_sub(1);
-        self.record(last).is_some_and(|layer| layer.activation == Activation::Logits)
+        self.record_bytes(self.layer_count().wrapping_sub(1)).is_some_and(Layer::is_logits)
     }
 
     fn is_inside(&self, offset: u32, len: usize) -> bool {
-        offset as u64 + len as u64 <= self.arena_len() as u64
+        (offset as usize).checked_add(len).is_some_and(|end| end <= self.arena_len())
     }
 }
 
@@ -434,12 +399,65 @@ impl Layers for Model<'_> {
     }
 }
 
-/// Entries of the layer's activation table.
-fn table_len(layer: &Layer) -> usize {
-    match layer.activation {
+/// Where weights, biases, multipliers, shifts and table of a layer begin, and their bytes; none where there is no such section.
+#[inline(never)]
+fn sections(layer: &Layer) -> [(u32, usize); 5] {
+    let scales = layer.scales();
+    let weights = match layer.weights_len as usize {
+        0 => 0,
+        len => len.saturating_add(WEIGHTS_SLACK),
+    };
+    let table = match layer.activation {
         Activation::Table => TABLE_LEN,
         Activation::ByteTable => BYTE_TABLE_LEN,
         Activation::Clamp | Activation::Logits => 0,
+    };
+    [
+        (layer.weights_offset, weights),
+        (layer.bias_offset, scales * size_of::<i32>()),
+        (layer.multiplier_offset, scales * size_of::<i32>()),
+        (layer.shift_offset, scales),
+        (layer.table_offset, table),
+    ]
+}
+
+/// What operators ask of their layers, a bit each.
+mod facts {
+    pub const ONE_MAP: u16 = 1 << 0;
+    pub const TWO_MAPS: u16 = 1 << 1;
+    pub const UNWINDOWED: u16 = 1 << 2;
+    pub const UNPOOLED: u16 = 1 << 3;
+    pub const BYTES: u16 = 1 << 4;
+    pub const UNGROUPED: u16 = 1 << 5;
+    pub const UNWEIGHED: u16 = 1 << 6;
+    /// Each input channel has the same number of output channels.
+    pub const MULTIPLIED: u16 = 1 << 7;
+    /// Each group has the same number of channels, of those that enter and of those that leave.
+    pub const GROUPED: u16 = 1 << 8;
+    /// Both maps have the same height and width.
+    pub const LIKE: u16 = 1 << 9;
+    /// And the same channels.
+    pub const SUMMED: u16 = 1 << 10;
+    /// The channels of both maps are those that leave.
+    pub const JOINED: u16 = 1 << 11;
+    /// A byte stands for the same value before and after.
+    pub const KEPT: u16 = 1 << 12;
+}
+
+/// What the operator asks for, and that a field is used by who has it only.
+fn asked(op: Op) -> u16 {
+    use facts::*;
+    const SINGLE: u16 = UNWINDOWED | UNPOOLED;
+    match op {
+        Op::Conv => ONE_MAP | BYTES | UNGROUPED | UNWEIGHED,
+        Op::DepthwiseConv => ONE_MAP | BYTES | UNGROUPED | UNWEIGHED | MULTIPLIED,
+        Op::GroupedConv => ONE_MAP | BYTES | UNWEIGHED | GROUPED,
+        Op::Dense => ONE_MAP | SINGLE | UNGROUPED | UNWEIGHED,
+        Op::GlobalAveragePool => ONE_MAP | SINGLE | BYTES | UNGROUPED | UNWEIGHED,
+        Op::MaxPool => ONE_MAP | UNPOOLED | BYTES | UNGROUPED | UNWEIGHED | KEPT,
+        Op::AveragePool => ONE_MAP | UNPOOLED | BYTES | UNGROUPED | UNWEIGHED,
+        Op::Add => TWO_MAPS | SINGLE | BYTES | UNGROUPED | LIKE | SUMMED,
+        Op::Concat => TWO_MAPS | SINGLE | BYTES | UNGROUPED | UNWEIGHED | LIKE | JOINED,
     }
 }
 

@@ -45,6 +45,8 @@ struct Progress {
     /// Rows of each of them that must be there before the layer can work again: for a layer that accumulates, one more
     /// than it has added; [`NEVER`] when all its rows are made.
     needed: u16,
+    /// The first row of each of them that it will still read; [`NEVER`] when there is none.
+    first: u16,
 }
 
 /// What happens in a step: a map gets rows, because the layer that makes it worked or what enters has a new row.
@@ -61,23 +63,21 @@ pub struct Turn {
 impl Schedule {
     /// The state before an image.
     pub fn new(layers: &(impl Layers + ?Sized)) -> Self {
-        let progress = Progress { inputs: [0; MAX_INPUTS], needed: NEVER };
+        let progress = Progress { inputs: [0; MAX_INPUTS], needed: NEVER, first: 0 };
         let mut schedule = Self { produced: [0; MAX_MAPS], progress: [progress; MAX_LAYERS] };
         schedule.restart(layers);
         schedule
     }
 
-    /// Goes back to the state before an image.
+    /// Goes back to the state before an image. Not inline: a layer is on the stack meanwhile.
+    #[inline(never)]
     pub fn restart(&mut self, layers: &(impl Layers + ?Sized)) {
         self.produced.fill(0);
         for (index, progress) in self.progress.iter_mut().enumerate().take(layers.count()) {
-            let start = |layer: &Layer| {
+            if let Some(layer) = &layers.get(index) {
                 let [first, second] = layer.inputs;
                 let inputs = [first, if second == NO_MAP { first } else { second }];
-                Progress { inputs, needed: first_need(layer) }
-            };
-            if let Some(start) = layers.with(index, start) {
-                *progress = start;
+                *progress = Progress { inputs, needed: first_need(layer), first: 0 };
             }
         }
     }
@@ -114,12 +114,13 @@ impl Schedule {
         self.arrive(index + 1, rows);
         let done = self.produced(index + 1);
         if let Some(progress) = self.progress.get_mut(index) {
-            progress.needed = if layer.accumulates() {
-                progress.needed + 1
+            (progress.first, progress.needed) = if layer.accumulates() {
+                (progress.needed, progress.needed + 1)
             } else if done < layer.output.height {
-                RowWindow::of(layer, done).end
+                let window = RowWindow::of(layer, done);
+                (window.first.max(0) as u16, window.end)
             } else {
-                NEVER
+                (NEVER, NEVER)
             };
         }
     }
@@ -143,32 +144,22 @@ impl Schedule {
             return 0..produced;
         }
         let mut first = produced;
-        // A layer reads maps that were made before it.
-        for (index, progress) in self.progress.iter().enumerate().take(layers.count()).skip(map) {
+        for progress in self.progress.get(..layers.count()).unwrap_or(&[]) {
             if progress.inputs.iter().any(|&input| usize::from(input) == map) {
-                let needed = layers.with(index, |layer| self.first_needed(index, layer));
-                first = first.min(needed.unwrap_or(0));
+                first = first.min(progress.first);
             }
         }
         first..produced
     }
 
-    /// The first input row that a layer will still read; [`NEVER`] when there is none.
-    fn first_needed(&self, index: usize, layer: &Layer) -> u16 {
-        let done = self.produced(index + 1);
-        if layer.accumulates() {
-            self.added(index)
-        } else if done < layer.output.height {
-            RowWindow::of(layer, done).first.max(0) as u16
-        } else {
-            NEVER
-        }
-    }
-
     /// Whether a layer's accumulators hold sums that will still be read; the last layer's are the result.
     pub fn holds_sums(&self, index: usize, layer: &Layer) -> bool {
-        let added = self.added(index);
-        layer.accumulates() && added > 0 && (added < layer.input.height || layer.activation == Activation::Logits)
+        layer.accumulates() && self.is_adding(index)
+    }
+
+    /// The same of a layer that accumulates: it has begun, and made no row.
+    pub(crate) fn is_adding(&self, index: usize) -> bool {
+        self.added(index) > 0 && self.produced(index + 1) == 0
     }
 }
 

@@ -7,6 +7,7 @@ impl Layer {
     /// Whether the layer adds up its rows as they come (dense, average) instead of sliding a window.
     ///
     /// A dense layer on a single row makes its outputs one by one: it needs no accumulators.
+    #[inline(never)]
     pub fn accumulates(&self) -> bool {
         match self.op {
             Op::GlobalAveragePool => true,

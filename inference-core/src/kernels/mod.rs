@@ -83,7 +83,7 @@ mod concat;
 mod dense_vector;
 mod depthwise;
 mod grouped;
-mod only;
+pub(crate) mod only;
 mod pools;
 pub mod portable;
 mod portable_winograd;
@@ -277,27 +277,27 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The output that an accumulator of the channel gives.
-    #[inline(never)]
+    /// The byte that an accumulator of the channel gives.
+    #[inline]
     pub fn activate(&self, unit: &Unit<'_>, acc: i32) -> u8 {
+        self.output(unit, acc) as u8
+    }
+
+    /// The output that an accumulator of the channel gives: a byte, or a logit.
+    #[inline(never)]
+    pub fn output(&self, unit: &Unit<'_>, acc: i32) -> i32 {
         let scaled = requantize::scale(acc, self.multiplier, self.shift);
         let Layer { activation, output_zero_point, low, high, table_zero, .. } = *unit.layer;
         let entry = |zero: i32, len: usize| {
             let index = (scaled + zero).max(0).min(len as i32 - 1) as usize;
-            unit.parameters.table.get(index).copied().unwrap_or(0)
+            unit.parameters.table.get(index).copied().unwrap_or(0).into()
         };
         match activation {
             Activation::Table => entry(TABLE_ZERO, TABLE_LEN),
             Activation::ByteTable => entry(table_zero.into(), BYTE_TABLE_LEN),
-            // Logits leave no bytes.
-            Activation::Clamp | Activation::Logits => requantize::clamp(scaled, output_zero_point, low, high),
+            Activation::Clamp => requantize::clamp(scaled, output_zero_point, low, high).into(),
+            Activation::Logits => scaled,
         }
-    }
-
-    /// The logit that an accumulator of the channel gives.
-    #[inline]
-    pub fn logit(&self, acc: i32) -> i32 {
-        requantize::scale(acc, self.multiplier, self.shift)
     }
 }
 

@@ -24,6 +24,9 @@ const AVERAGE_POOL: u32 = 1 << 18;
 const CONCAT: u32 = 1 << 19;
 const GROUPED: u32 = 1 << 20;
 
+/// What reads two maps.
+pub(crate) const JOINS: u32 = ADD | CONCAT;
+
 /// All that there is.
 pub const ALL: u32 = u32::MAX;
 
