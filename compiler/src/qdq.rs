@@ -4,12 +4,14 @@
 mod activation;
 mod attributes;
 
-use inference_core::format::{Activation, Op, Pool, Shape};
+use inference_core::format::{Activation, BYTE_TABLE_LEN, Op, Pool, Shape, TABLE_LEN, TABLE_ZERO};
 use prost::Message;
 use tract_onnx::pb;
 use tract_onnx::pb::tensor_proto::DataType;
 
 use crate::CompileError;
+use crate::function::Function;
+use crate::graph;
 use crate::onnx::writer::{self, int, ints};
 use crate::ops;
 use crate::quantization::Quantization;
@@ -57,6 +59,22 @@ pub fn expose_layers(onnx: &[u8]) -> Result<Vec<u8>, CompileError> {
     Ok(model.encode_to_vec())
 }
 
+/// The sums of the first and the last entry of a layer's table: all beyond are taken as these. None where there is no table, or
+/// where the function has nothing more beyond.
+fn table_ends(layer: &QuantizedLayer) -> Option<[f32; 2]> {
+    let (zero, len) = match (layer.record.activation, layer.activation) {
+        (_, graph::Activation::Function(Function::Sigmoid | Function::Tanh)) => return None,
+        (Activation::Table, _) => (TABLE_ZERO, TABLE_LEN),
+        (Activation::ByteTable, _) => (layer.record.table_zero.into(), BYTE_TABLE_LEN),
+        (Activation::Clamp | Activation::Logits, _) => return None,
+    };
+    // The real value of a step from one entry to the next; the smallest multipliers are not exact.
+    let scales = layer.multipliers.iter().zip(&layer.shifts).zip(&layer.steps);
+    let ((&multiplier, &shift), step) = scales.max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    let step = step / f64::from(multiplier) * 2f64.powi(shift.into());
+    Some([-zero, len as i32 - 1 - zero].map(|entry| (f64::from(entry) * step) as f32))
+}
+
 /// A map as a tensor.
 struct Value {
     name: String,
@@ -91,6 +109,9 @@ impl Writer {
         let sums = if is_logits { "logits".to_string() } else { format!("{prefix}_sums") };
         let mut name = ops::of(record.op).write(layer, &inputs, &sums, self);
         if !is_logits {
+            if let Some([low, high]) = table_ends(layer) {
+                name = activation::clip(&mut self.onnx, [low, high], &format!("{prefix}_limited"), name);
+            }
             name = activation::write(&mut self.onnx, layer.activation, prefix, name);
             name = self.pool(record.pool, prefix, name);
             let result = if is_last { "logits".to_string() } else { format!("{prefix}_real") };

@@ -7,9 +7,8 @@ use inference_core::{Model, Network};
 use serde_json::{Value, json};
 
 use crate::models::Compiled;
+use crate::networks;
 use crate::rig::Rig;
-use crate::rng::Rng;
-use crate::shipped::TEST_IMAGES;
 
 /// Runs the model on the board and on the host; a board that answers other than the host is an error.
 ///
@@ -21,7 +20,7 @@ pub fn row(board: &Board, rig: &Rig, compiled: &Compiled, with_layers: bool) -> 
         eprintln!("{what}: left out, {reason}");
         return Ok(None);
     }
-    let pixels = &pixels(&model);
+    let pixels = &networks::input(model.input(), 0);
     let counts = rig.run(&model, pixels).with_context(|| what.clone())?;
     let mut arena = vec![0; model.arena_len()];
     let host: Vec<i32> = Network::new(&model, &mut arena)?.classify(pixels)?.logits().iter().collect();
@@ -39,12 +38,6 @@ pub fn row(board: &Board, rig: &Rig, compiled: &Compiled, with_layers: bool) -> 
         "network_text_bytes": rig.network_text()?,
         "model_bytes": compiled.tnet.len(), "layers": layers.collect::<Vec<_>>(),
     })))
-}
-
-/// The first test image, or noise for a model that takes something else.
-fn pixels(model: &Model<'_>) -> Vec<u8> {
-    let image = TEST_IMAGES.image(0);
-    if image.len() == model.input().len() { image.to_vec() } else { Rng::new(0).bytes(model.input().len()) }
 }
 
 /// Operator and shapes.

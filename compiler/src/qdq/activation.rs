@@ -10,17 +10,19 @@ pub fn write(onnx: &mut Writer, activation: Activation, prefix: &str, sums: Stri
     match activation {
         Activation::Linear => sums,
         Activation::Clamp(0.0, f32::INFINITY) => onnx.node("Relu", &output, &[&sums], vec![]),
-        Activation::Clamp(low, high) => {
-            let mut limit = |what: &str, value: f32| {
-                let name = format!("{prefix}_{what}");
-                onnx.floats(&name, &[], &[value.clamp(f32::MIN, f32::MAX)]);
-                name
-            };
-            let (low, high) = (limit("low", low), limit("high", high));
-            onnx.node("Clip", &output, &[&sums, &low, &high], vec![])
-        }
+        Activation::Clamp(low, high) => clip(onnx, [low, high], &output, sums),
         Activation::Function(function) => Spelling { onnx, prefix, parts: 0 }.function(function, &sums),
     }
+}
+
+/// Writes a clamp with the result `output`.
+pub fn clip(onnx: &mut Writer, limits: [f32; 2], output: &str, sums: String) -> String {
+    let [low, high] = [("low", limits[0]), ("high", limits[1])].map(|(what, value)| {
+        let name = format!("{output}_{what}");
+        onnx.floats(&name, &[], &[value.clamp(f32::MIN, f32::MAX)]);
+        name
+    });
+    onnx.node("Clip", output, &[&sums, &low, &high], vec![])
 }
 
 /// A function in nodes of its own.
