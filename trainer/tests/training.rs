@@ -47,7 +47,7 @@ fn an_edited_table_is_not_trained_already() {
     assert!(matches!(again(&spec), Outcome::AlreadyDone(_)));
     assert!(!Card::load(dir.path()).unwrap().run.table.is_empty());
     fs::write(&file, old.to_string()).unwrap();
-    assert!(matches!(again(&NetworkSpec { learning_rate: Some(0.5), ..spec.clone() }), Outcome::Finished(_)));
+    assert!(matches!(again(&NetworkSpec { learning_rate: Some(0.02), ..spec.clone() }), Outcome::Finished(_)));
 
     assert!(matches!(again(&NetworkSpec { init: Init::HeNormal, ..spec }), Outcome::Finished(_)));
 }
