@@ -65,7 +65,7 @@ impl Card {
         serde_json::from_slice(&std::fs::read(dir.join(FILE)).ok()?).ok()
     }
 
-    /// A card from before tables were kept gets the table that `run` has, if nothing that it says speaks against that: it is
+    /// A card of `run` from before tables were kept gets the table, if none of its other figures speaks against that: it is
     /// written anew in `dir`.
     pub fn complete(&mut self, spec: &NetworkSpec, run: &RunId, dir: &Path) -> anyhow::Result<()> {
         if !self.run.table.is_empty() {

@@ -76,7 +76,9 @@ pub fn train(
     std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
     if options.resume {
         if let Some(mut card) = Card::load(out) {
-            card.complete(spec, &run, out)?;
+            if card.run.differences(&run).is_empty() {
+                card.complete(spec, &run, out)?;
+            }
             if card.run == run {
                 // It may have been killed when all was written but this.
                 checkpoint::clear(out)?;
