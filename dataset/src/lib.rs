@@ -68,14 +68,8 @@ impl Dataset {
             };
             return Err(fault.in_file(labels_name));
         }
-        let classes = labels.iter().map(|&l| usize::from(l) + 1).max().unwrap_or(0);
-        Ok(Self {
-            pixels: images.pixels,
-            labels,
-            height: images.height,
-            width: images.width,
-            classes: classes.max(MIN_CLASSES),
-        })
+        let classes = classes_of(&labels);
+        Ok(Self { pixels: images.pixels, labels, height: images.height, width: images.width, classes })
     }
 
     /// Checks that no label lies outside `0..classes`, for a network that tells `classes` classes apart.
@@ -87,6 +81,21 @@ impl Dataset {
             }
             None => Ok(()),
         }
+    }
+
+    /// Whether the labels count the classes from 1, as in EMNIST letters: none is 0, and all from 1 to the largest are there.
+    pub fn counts_from_one(&self) -> bool {
+        let mut seen = [false; 256];
+        self.labels.iter().for_each(|&label| seen[usize::from(label)] = true);
+        let largest = seen.iter().rposition(|&seen| seen).unwrap_or(0);
+        !seen[0] && largest > 0 && seen[1..=largest].iter().all(|&seen| seen)
+    }
+
+    /// The same images with labels that count from 0: each is one less. A label 0 stays as it is.
+    pub fn from_zero(mut self) -> Self {
+        self.labels.iter_mut().for_each(|label| *label = label.saturating_sub(1));
+        self.classes = classes_of(&self.labels);
+        self
     }
 
     /// Number of images.
@@ -154,4 +163,8 @@ impl Dataset {
             classes: self.classes,
         }
     }
+}
+
+fn classes_of(labels: &[u8]) -> usize {
+    labels.iter().map(|&label| usize::from(label) + 1).max().unwrap_or(0).max(MIN_CLASSES)
 }

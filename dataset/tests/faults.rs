@@ -54,6 +54,20 @@ fn a_good_set_is_read_as_written() {
 }
 
 #[test]
+fn labels_that_count_from_one_are_noticed() {
+    let set =
+        |labels: [u8; 3]| Dataset::from_bytes(&images(), &[words(&[0x801, 3]), labels.to_vec()].concat()).unwrap();
+    let letters = set([2, 1, 3]);
+    assert!(letters.counts_from_one());
+    assert_eq!(letters.from_zero().labels(), [1, 0, 2]);
+    // A gap: some digits, not all classes of a set.
+    assert!(!set([1, 1, 3]).counts_from_one());
+    assert!(!set([0, 1, 2]).counts_from_one());
+    assert!(!set([0, 0, 0]).counts_from_one());
+    assert_eq!(set([1, 46, 47]).from_zero().classes(), 47);
+}
+
+#[test]
 fn classes_follow_the_labels() {
     let labels = [words(&[0x801, 3]), vec![7, 46, 9]].concat();
     let set = Dataset::from_bytes(&images(), &labels).unwrap();

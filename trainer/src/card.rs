@@ -4,13 +4,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
+use networks::{Augment, NetworkSpec, Schedule};
 use serde::{Deserialize, Serialize};
 
-use crate::augment::Augment;
 use crate::checkpoint::RunId;
 use crate::files;
 use crate::history::EpochRecord;
-use crate::spec::{NetworkSpec, Schedule};
+use crate::layers::{Totals, rows, totals};
+use crate::optimizer::KerasOptimizer;
 
 /// File name in a model's directory.
 pub const FILE: &str = "card.json";
@@ -64,12 +65,36 @@ impl Card {
         serde_json::from_slice(&std::fs::read(dir.join(FILE)).ok()?).ok()
     }
 
+    /// A card of `run` from before tables were kept gets the table, if none of its other figures speaks against that: it is
+    /// written anew in `dir`.
+    pub fn complete(&mut self, spec: &NetworkSpec, run: &RunId, dir: &Path) -> anyhow::Result<()> {
+        if !self.run.table.is_empty() {
+            return Ok(());
+        }
+        let Totals { params, macs, .. } = totals(&rows(spec)?);
+        let says = (self.params, self.macs, self.learning_rate, self.schedule, self.augment, self.validation.clone());
+        if says == (params, macs, learning_rate(spec), spec.schedule, spec.augment, validation_words(spec)) {
+            self.run.table.clone_from(&run.table);
+            self.save(dir)?;
+        } else {
+            let other =
+                "it has other parameters, multiplications, learning rate, schedule, augmentation or validation images";
+            self.run.table = vec![other.to_string()];
+        }
+        Ok(())
+    }
+
     /// Writes the card whole or not at all.
     pub fn save(&self, dir: &Path) -> std::io::Result<()> {
         let mut json = serde_json::to_vec_pretty(self)?;
         json.push(b'\n');
         files::replace(&dir.join(FILE), &json)
     }
+}
+
+/// The step size that a training of `spec` starts with.
+pub fn learning_rate(spec: &NetworkSpec) -> f64 {
+    spec.learning_rate.unwrap_or(KerasOptimizer(spec.optimizer[0]).default_rate())
 }
 
 /// What the validation images of `spec` are, in words.
@@ -92,7 +117,7 @@ pub fn commit() -> Option<String> {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
     };
     let mut commit = git(&["rev-parse", "HEAD"])?;
-    if !git(&["status", "--porcelain", "--untracked-files=no", "--", ".", "../dataset"])?.is_empty() {
+    if !git(&["status", "--porcelain", "--untracked-files=no", "--", ".", "../dataset", "../networks"])?.is_empty() {
         commit.push('+');
     }
     Some(commit)

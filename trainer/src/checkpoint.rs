@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::store::RecordError;
+use networks::Optimizer;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
 use crate::files;
 use crate::history::EpochRecord;
 use crate::network::Network;
-use crate::optimizer::OptimizerKind;
+use crate::written::written;
 
 const DIRECTORY: &str = "checkpoint";
 const PREFIX: &str = "epoch-";
@@ -34,7 +35,7 @@ pub struct RunId {
     /// Epochs for each optimizer.
     pub epochs: usize,
     /// Optimizers, one after the other.
-    pub optimizers: Vec<OptimizerKind>,
+    pub optimizers: Vec<Optimizer>,
     /// Images of one step.
     pub batch: usize,
     /// What does the arithmetic.
@@ -46,6 +47,47 @@ pub struct RunId {
     pub data: String,
     /// Training images used.
     pub train_images: usize,
+    /// All that the network's table says, with the input and the classes of the data ([`NetworkSpec::identity`]). Empty in
+    /// cards from before it was kept.
+    ///
+    /// [`NetworkSpec::identity`]: networks::NetworkSpec::identity
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub table: Vec<String>,
+}
+
+impl RunId {
+    /// What makes this another training than `wanted`, in words; empty where it is the same. Tables are compared where both
+    /// have one.
+    pub fn differences(&self, wanted: &Self) -> String {
+        let list = |optimizers: &[Optimizer]| optimizers.iter().map(written).collect::<Vec<_>>().join(", ");
+        let fields = |run: &Self| {
+            [
+                ("network", run.network.clone()),
+                ("seed", run.seed.to_string()),
+                ("epochs", run.epochs.to_string()),
+                ("optimizers", list(&run.optimizers)),
+                ("batch", run.batch.to_string()),
+                ("backend", run.backend.name().to_string()),
+                ("devices", run.devices.to_string()),
+                ("data", run.data.clone()),
+                ("train_images", run.train_images.to_string()),
+            ]
+        };
+        let pairs = fields(self).into_iter().zip(fields(wanted));
+        let other = pairs.filter(|(found, wanted)| found != wanted);
+        let mut words: Vec<String> =
+            other.map(|((name, found), (_, wanted))| format!("{name} {found}, asked for {wanted}")).collect();
+        if !self.table.is_empty() && !wanted.table.is_empty() {
+            // What is compared by itself above is not said twice.
+            let is_new = |line: &&String| !["epochs =", "optimizer =", "batch ="].iter().any(|f| line.starts_with(f));
+            let lacks = |run: &Self, line: &String| !run.table.contains(line);
+            let gone = self.table.iter().filter(is_new).filter(|line| lacks(wanted, line));
+            words.extend(gone.map(|line| format!("its table has {line}")));
+            let come = wanted.table.iter().filter(is_new).filter(|line| lacks(self, line));
+            words.extend(come.map(|line| format!("asked for {line}")));
+        }
+        words.join("; ")
+    }
 }
 
 fn one() -> usize {
@@ -104,16 +146,14 @@ pub enum CheckpointError {
     },
     /// It belongs to another training.
     #[error(
-        "{}: belongs to another training ({found:?}; asked for {wanted:?}): repeat its options, \
+        "{}: belongs to another training ({differences}): repeat its options and its table, \
          choose another --out, or leave out --resume to train from the start", path.display()
     )]
     OtherRun {
         /// The checkpoint's directory.
         path: PathBuf,
-        /// What is there.
-        found: Box<RunId>,
-        /// What was asked for.
-        wanted: Box<RunId>,
+        /// What is there, and what was asked for.
+        differences: String,
     },
 }
 
@@ -164,9 +204,13 @@ pub fn load(
     let file = path.join(STATE);
     let json = fs::read(&file).map_err(|source| CheckpointError::Io { path: file.clone(), source })?;
     let state: State = serde_json::from_slice(&json).map_err(|source| CheckpointError::State { path: file, source })?;
+    // A checkpoint from before tables were kept cannot show that it belongs here.
     if state.run != *run {
-        let (found, wanted) = (Box::new(state.run), Box::new(run.clone()));
-        return Err(CheckpointError::OtherRun { path, found, wanted });
+        let mut differences = state.run.differences(run);
+        if differences.is_empty() {
+            differences = "it does not say what its table said".to_string();
+        }
+        return Err(CheckpointError::OtherRun { path, differences });
     }
     let record = |source| CheckpointError::Record { path: path.clone(), source };
     let network = network.try_load_file(path.join(WEIGHTS)).map_err(record)?;

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dataset::{Dataset, DatasetError, Split};
+use networks::{Augment, NetworkSpec, Shape, Size, SpecError};
 
-use crate::augment::Augment;
+use crate::augment;
 use crate::rng::Rng;
-use crate::spec::{CLASSES, NetworkSpec, SIZE};
 
 /// MNIST, carried in the program.
 const TRAIN_IMAGES: &[u8] = include_bytes!("../data/mnist/train-images-idx3-ubyte.gz");
@@ -19,11 +19,22 @@ const TEST_LABELS: &[u8] = include_bytes!("../data/mnist/t10k-labels-idx1-ubyte.
 const SHUFFLE: u64 = 2;
 const AUGMENT: u64 = 3;
 
+/// A whole data set.
+#[derive(Clone, Debug)]
+pub struct Images {
+    /// Where they come from, for the card.
+    source: String,
+    train: Dataset,
+    test: Dataset,
+}
+
 /// Images to train with, to choose by, and to measure with.
 #[derive(Clone, Debug)]
 pub struct Data {
     /// Where they come from, for the card.
     pub source: String,
+    /// Classes of the whole data set.
+    pub classes: usize,
     /// To train with.
     pub train: Dataset,
     /// To choose by, held out from the training images; `None`: the test images, as in the notebook.
@@ -32,21 +43,21 @@ pub struct Data {
     pub test: Dataset,
 }
 
-/// A set of images that the networks cannot be trained with.
+/// A set of images that no network can be trained with.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The files.
     #[error(transparent)]
     Files(#[from] DatasetError),
-    /// Not 28 x 28.
-    #[error("{source_name}: the images are {height} x {width} pixels, the networks take {SIZE} x {SIZE}")]
-    Size {
+    /// Not one size.
+    #[error("{source_name}: the training images are {train}, the test images {test}: they must be of one size")]
+    Sizes {
         /// Where they come from.
         source_name: String,
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
+        /// Of the training images.
+        train: Size,
+        /// Of the test images.
+        test: Size,
     },
     /// Nothing left to train or to measure with.
     #[error(
@@ -67,10 +78,10 @@ pub enum DataError {
     },
 }
 
-impl Data {
-    /// The images for `spec` from `dir`, or MNIST. `limit` keeps the first so many of each part, for quick runs.
-    pub fn load(spec: &NetworkSpec, dir: Option<&Path>, limit: Option<usize>) -> Result<Self, DataError> {
-        let (source, train, test) = match dir {
+impl Images {
+    /// The set in the directory `dir`, or MNIST.
+    pub fn load(dir: Option<&Path>) -> Result<Self, DataError> {
+        let (source, mut train, mut test) = match dir {
             Some(dir) => {
                 let load = |split| Dataset::load(dir, split);
                 (dir.display().to_string(), load(Split::Train)?, load(Split::Test)?)
@@ -80,20 +91,39 @@ impl Data {
                 ("MNIST".to_string(), train, Dataset::from_bytes(TEST_IMAGES, TEST_LABELS)?)
             }
         };
-        for set in [&train, &test] {
-            set.expect_classes(CLASSES)?;
-            if (set.height(), set.width()) != (SIZE, SIZE) {
-                let (height, width) = (set.height(), set.width());
-                return Err(DataError::Size { source_name: source, height, width });
-            }
+        // As in EMNIST letters, where A is 1: the network's first output then stands for label 1.
+        if train.counts_from_one() && !test.labels().contains(&0) {
+            (train, test) = (train.from_zero(), test.from_zero());
         }
+        let size = |set: &Dataset| Size { height: set.height(), width: set.width() };
+        if size(&train) != size(&test) {
+            return Err(DataError::Sizes { source_name: source, train: size(&train), test: size(&test) });
+        }
+        Ok(Self { source, train, test })
+    }
+
+    /// The shape of an image: the format has one channel.
+    pub fn shape(&self) -> Shape {
+        shape(&self.train)
+    }
+
+    /// Number of classes: the largest label + 1.
+    pub fn classes(&self) -> usize {
+        let labels = self.train.labels().iter().chain(self.test.labels());
+        labels.max().map_or(0, |&largest| usize::from(largest) + 1)
+    }
+
+    /// The images for `spec`. `limit` keeps the first so many of each part, for quick runs.
+    pub fn split(&self, spec: &NetworkSpec, limit: Option<usize>) -> Result<Data, DataError> {
+        let Self { source, train, test } = self;
         let split = train.len().saturating_sub(spec.validation);
         let first = limit.unwrap_or(usize::MAX);
-        let data = Self {
+        let data = Data {
+            source: source.clone(),
+            classes: self.classes(),
             train: train.slice(0..split.min(first)),
             validation: (spec.validation > 0).then(|| train.slice(split..split.saturating_add(first))),
             test: test.slice(0..first),
-            source,
         };
         if data.train.is_empty() || data.test.is_empty() {
             let (network, validation) = (spec.name.clone(), spec.validation);
@@ -102,11 +132,27 @@ impl Data {
         }
         Ok(data)
     }
+}
+
+impl Data {
+    /// The images for `spec` from `dir`, or MNIST. `limit` keeps the first so many of each part, for quick runs.
+    pub fn load(spec: &NetworkSpec, dir: Option<&Path>, limit: Option<usize>) -> Result<Self, DataError> {
+        Images::load(dir)?.split(spec, limit)
+    }
 
     /// The images that the figures after every epoch are measured on.
     pub fn validation(&self) -> &Dataset {
         self.validation.as_ref().unwrap_or(&self.test)
     }
+
+    /// `spec` for these images and classes.
+    pub fn fit(&self, spec: &NetworkSpec) -> Result<NetworkSpec, SpecError> {
+        spec.for_data(shape(&self.train), self.classes)
+    }
+}
+
+fn shape(set: &Dataset) -> Shape {
+    Shape { height: set.height(), width: set.width(), channels: 1 }
 }
 
 /// Images and their classes on a device.
@@ -149,13 +195,13 @@ pub fn epoch_order(count: usize, seed: u64, epoch: usize) -> Vec<usize> {
 pub fn augmented_batch(
     set: &Dataset,
     indices: &[usize],
-    augment: &Augment,
+    changes: &Augment,
     [seed, epoch]: [u64; 2],
     device: &Device,
 ) -> Batch {
     gather(set, indices.iter().copied(), device, |index, image, out| {
         let mut rng = Rng::new(&[seed, AUGMENT, epoch, index as u64]);
-        augment.apply(&mut rng, image, set.height(), set.width(), out);
+        augment::apply(changes, &mut rng, image, set.height(), set.width(), out);
     })
 }
 

@@ -1,4 +1,4 @@
-//! Loss and accuracy of a network on a set of images, and which digit it takes for which.
+//! Loss and accuracy of a network on a set of images, and which class it takes for which.
 
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, ExecutionError, Tensor};
@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::data::{self, Batch};
 use crate::network::Network;
-use crate::spec::CLASSES;
 
 /// Images of one step; more needs more memory and is no faster.
 const BATCH: usize = 250;
@@ -21,8 +20,8 @@ pub struct Score {
     pub correct: usize,
     /// Mean cross-entropy.
     pub loss: f64,
-    /// `[class][digit answered]`: images.
-    pub confusion: [[usize; CLASSES]; CLASSES],
+    /// `[class][class answered]`: images.
+    pub confusion: Vec<Vec<usize>>,
 }
 
 impl Score {
@@ -36,7 +35,7 @@ impl Score {
 pub struct BatchScore {
     /// Mean cross-entropy of the batch; it carries the gradient.
     pub loss: Tensor<1>,
-    /// `[batch]`: the digits answered.
+    /// `[batch]`: the classes answered.
     pub answers: Vec<usize>,
 }
 
@@ -45,7 +44,7 @@ pub fn forward(network: &Network, batch: &Batch) -> Result<BatchScore, Execution
     let logits = network.forward(batch.images.clone());
     let answers = logits.clone().inner().argmax(1).try_into_data()?;
     let loss = CrossEntropyLossConfig::new().init(&logits.device()).forward(logits, batch.labels.clone());
-    Ok(BatchScore { loss, answers: answers.iter::<i64>().map(|digit| digit as usize).collect() })
+    Ok(BatchScore { loss, answers: answers.iter::<i64>().map(|class| class as usize).collect() })
 }
 
 /// The value of a loss.
@@ -56,7 +55,8 @@ pub fn scalar(loss: &Tensor<1>) -> Result<f64, ExecutionError> {
 
 /// Measures `network`, which must lie on `device` without autodiff, on `set`.
 pub fn evaluate(network: &Network, set: &Dataset, device: &Device) -> Result<Score, ExecutionError> {
-    let mut score = Score { images: set.len(), correct: 0, loss: 0.0, confusion: [[0; CLASSES]; CLASSES] };
+    let classes = network.classes();
+    let mut score = Score { images: set.len(), correct: 0, loss: 0.0, confusion: vec![vec![0; classes]; classes] };
     for start in (0..set.len()).step_by(BATCH) {
         let end = (start + BATCH).min(set.len());
         let batch = data::batch(set, start..end, device);

@@ -1,6 +1,7 @@
 //! The trained network as an ONNX file, checked against tract before it is kept.
 //!
-//! Input `image`: f32 `[batch, 1, 28, 28]`, 0 the background, 1 ink. Output `logits`: f32 `[batch, 10]`, before the softmax.
+//! Input `image`: f32 `[batch, channels, height, width]`, 0 the background, 1 ink. Output `logits`: f32 `[batch, classes]`, before
+//! the softmax.
 //! Batch normalization stays a node of its own.
 
 use std::path::Path;
@@ -8,13 +9,13 @@ use std::path::Path;
 use burn::tensor::{Device, ExecutionError, Tensor};
 use burn_onnx::export::{ExportError, OnnxExporter};
 use dataset::Dataset;
+use networks::Shape;
 use tract_onnx::prelude::*;
 
 use crate::data;
 use crate::files;
 use crate::network::Network;
 use crate::onnx_tidy;
-use crate::spec::{CLASSES, SIZE};
 
 /// No logit may differ by more between Burn and tract.
 pub const TOLERANCE: f64 = 1e-4;
@@ -48,12 +49,13 @@ pub enum OnnxError {
 /// The ONNX file of `network`, which must lie on a device without autodiff.
 pub fn to_onnx(network: &Network, device: &Device) -> Result<Vec<u8>, OnnxError> {
     // For one image; tidying frees the batch size. The exporter's own way to do so needs a Shape, Gather, Concat chain.
-    let sample = Tensor::<4>::zeros([1, 1, SIZE, SIZE], device);
+    let Shape { height, width, channels } = network.input();
+    let sample = Tensor::<4>::zeros([1, channels, height, width], device);
     let model = OnnxExporter::new().export(&network.separate(), sample, Network::forward)?;
     Ok(onnx_tidy::tidy(model.as_bytes())?)
 }
 
-/// Runs an ONNX file with tract over the images `0..count` of `set`: logits, ten for each image.
+/// Runs an ONNX file with tract over the images `0..count` of `set`: the logits of one image after the other.
 pub fn run_with_tract(onnx: &[u8], set: &Dataset, count: usize) -> TractResult<Vec<f32>> {
     let count = count.min(set.len());
     let fact = f32::fact([count, 1, set.height(), set.width()]);
@@ -72,7 +74,7 @@ pub fn check(onnx: &[u8], network: &Network, set: &Dataset, count: usize, device
     let logits = network.forward(data::batch(set, 0..count, device).images);
     let burn = logits.try_into_data().map_err(OnnxError::Burn)?;
     let tract = run_with_tract(onnx, set, count).map_err(|error| OnnxError::Tract(format!("{error:#}")))?;
-    if count == 0 || tract.len() != count * CLASSES {
+    if count == 0 || tract.len() != count * network.classes() {
         return Err(OnnxError::NoImages);
     }
     let differences = burn.iter::<f64>().zip(tract).map(|(burn, tract)| (burn - f64::from(tract)).abs());

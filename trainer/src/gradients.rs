@@ -11,14 +11,16 @@ use anyhow::{Context, Result, ensure};
 use burn::module::Param;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
+use networks::{Activation, NetworkSpec};
 
 use crate::backend::Backend;
 use crate::data::{self, Data};
 use crate::files;
 use crate::network::Network;
+use crate::optimizer::KerasOptimizer;
 use crate::progress::Progress;
-use crate::spec::{self, Activation, NetworkSpec};
 use crate::step::{Step, Stepper, failed};
+use crate::written::written;
 
 /// File name in the directory of the models.
 pub const FILE: &str = "gradients.csv";
@@ -59,7 +61,7 @@ pub fn measure(
     let images = Data::load(&spec, None, None)?.train;
     let stepper = Stepper::new(&backend.devices(&[])?);
     let mut network = Network::new(&spec, seed, stepper.main_device())?;
-    let kind = spec.optimizer[0];
+    let kind = KerasOptimizer(spec.optimizer[0]);
     let mut optimizer = kind.start();
     stepper.seed(seed);
     let order = data::epoch_order(images.len(), seed, 0);
@@ -82,10 +84,10 @@ pub fn measure(
 pub fn measure_all(seeds: &[u64], steps: usize, backend: Backend, progress: &Progress) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for name in NETWORKS {
-        let spec = spec::find(name)?;
+        let spec = networks::find(name)?;
         for activation in [Activation::Relu, Activation::Sigmoid] {
             for &seed in seeds {
-                progress.line(&format!("{name} with {}, seed {seed}", spec::written(&activation)));
+                progress.line(&format!("{name} with {}, seed {seed}", written(&activation)));
                 rows.extend(measure(&spec, activation, seed, steps, backend, progress)?);
             }
         }
@@ -98,7 +100,7 @@ fn norms(network: &Network, gradients: &GradientsParams) -> Result<Vec<(String, 
     for (index, block) in network.blocks.iter().enumerate() {
         norms.push((format!("conv {}", index + 1), norm(&block.conv.weight, gradients)?));
     }
-    if let Some(hidden) = &network.hidden {
+    for hidden in &network.hidden {
         norms.push(("dense".to_string(), norm(&hidden.dense.weight, gradients)?));
     }
     norms.push(("output".to_string(), norm(&network.output.weight, gradients)?));
@@ -117,7 +119,7 @@ pub fn save(rows: &[Row], path: &Path) -> std::io::Result<()> {
     let mut csv = format!("{HEADER},{}\n", layers.join(","));
     for row in rows {
         let Row { network, activation, seed, step, loss, norms } = row;
-        let activation = spec::written(activation);
+        let activation = written(activation);
         // Writing to a String cannot fail.
         let _ = write!(csv, "{network},{activation},{seed},{step},{loss:.5}");
         let norms: BTreeMap<&str, f64> = norms.iter().map(|(layer, norm)| (layer.as_str(), *norm)).collect();
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn both_activations_start_from_the_same_weights_and_images() {
-        let spec = NetworkSpec { batch: 4, ..spec::find("cnn5_k3_sigmoid").unwrap() };
+        let spec = NetworkSpec { batch: 4, ..networks::find("cnn5_k3_sigmoid").unwrap() };
         let run = |activation| measure(&spec, activation, 1, 2, Backend::Flex, &Progress::Quiet).unwrap();
         let (relu, sigmoid) = (run(Activation::Relu), run(Activation::Sigmoid));
         for rows in [&relu, &sigmoid] {

@@ -1,12 +1,11 @@
 //! The layers of a network with their output shapes, parameters and multiply-accumulates, as Keras lists them.
 
+use networks::{Activation, Kind, Layer, NetworkSpec, SpecError};
 use serde::Serialize;
-
-use crate::spec::{CLASSES, Head, NetworkSpec, Padding, SIZE, SpecError};
 
 /// One row of the layer table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Layer {
+pub struct Row {
     /// Keras's name: the kind and a running number.
     pub name: String,
     /// Keras's class.
@@ -34,89 +33,64 @@ pub struct Totals {
     pub macs: usize,
 }
 
-/// Sums over `layers`.
-pub fn totals(layers: &[Layer]) -> Totals {
-    let sum = |of: fn(&Layer) -> usize| layers.iter().map(of).sum::<usize>();
-    let (trainable, non_trainable) = (sum(|l| l.trainable), sum(|l| l.non_trainable));
-    Totals { params: trainable + non_trainable, trainable, non_trainable, macs: sum(|l| l.macs) }
+/// Sums over `rows`.
+pub fn totals(rows: &[Row]) -> Totals {
+    let sum = |of: fn(&Row) -> usize| rows.iter().map(of).sum::<usize>();
+    let (trainable, non_trainable) = (sum(|row| row.trainable), sum(|row| row.non_trainable));
+    Totals { params: trainable + non_trainable, trainable, non_trainable, macs: sum(|row| row.macs) }
+}
+
+/// The rows of `spec` in order. Fails where a map becomes too small for the next kernel.
+pub fn rows(spec: &NetworkSpec) -> Result<Vec<Row>, SpecError> {
+    let mut table = Table::default();
+    spec.layers()?.iter().for_each(|layer| table.layer(layer));
+    Ok(table.0)
 }
 
 /// The table while it grows.
-struct Table {
-    rows: Vec<Layer>,
-    shape: Vec<usize>,
-}
+#[derive(Default)]
+struct Table(Vec<Row>);
 
 impl Table {
-    fn push(&mut self, kind: &'static str, stem: &str, [trainable, non_trainable, macs]: [usize; 3]) {
-        let number = self.rows.iter().filter(|row| row.kind == kind).count() + 1;
-        let output = self.shape.clone();
-        let name = format!("{stem}_{number}");
-        self.rows.push(Layer { name, kind, output, trainable, non_trainable, macs });
+    fn push(&mut self, kind: &'static str, stem: &str, output: &[usize], [trainable, non_trainable, macs]: [usize; 3]) {
+        let number = self.0.iter().filter(|row| row.kind == kind).count() + 1;
+        let (name, output) = (format!("{stem}_{number}"), output.to_vec());
+        self.0.push(Row { name, kind, output, trainable, non_trainable, macs });
     }
 
-    fn batch_norm_and_activation(&mut self, channels: usize) {
-        self.push("BatchNormalization", "batch_normalization", [2 * channels, 2 * channels, 0]);
-        self.push("Activation", "activation", [0; 3]);
-    }
-
-    fn dense(&mut self, inputs: usize, units: usize) {
-        self.shape = vec![units];
-        self.push("Dense", "dense", [(inputs + 1) * units, 0, inputs * units]);
-    }
-}
-
-impl NetworkSpec {
-    /// The layers in order. Fails where a map becomes too small for the next kernel.
-    pub fn layers(&self) -> Result<Vec<Layer>, SpecError> {
-        let mut table = Table { rows: Vec::new(), shape: Vec::new() };
-        let (mut size, mut channels) = (SIZE, 1);
-        for (index, conv) in self.conv.iter().enumerate() {
-            let too_small = |what: &str, size: usize| {
-                self.invalid(format!("the {what} of `conv` block {} does not fit a map of {size} x {size}", index + 1))
-            };
-            if conv.padding == Padding::Valid {
-                let smaller = size.checked_sub(self.kernel - 1).filter(|&smaller| smaller > 0);
-                size = smaller.ok_or_else(|| too_small("kernel", size))?;
+    fn layer(&mut self, layer: &Layer) {
+        let is_vector = matches!(layer.kind, Kind::Dense { .. } | Kind::GlobalAverage);
+        let shape = |shape: networks::Shape| match is_vector {
+            true => vec![shape.channels],
+            false => <[usize; 3]>::from(shape).to_vec(),
+        };
+        let (unpooled, output) = (shape(layer.unpooled), shape(layer.output));
+        let counts = [layer.weights() + layer.biases(), 0, layer.macs()];
+        match layer.kind {
+            Kind::Conv { .. } => self.push("Conv2D", "conv2d", &unpooled, counts),
+            Kind::Depthwise { .. } => self.push("DepthwiseConv2D", "depthwise_conv2d", &unpooled, counts),
+            Kind::Add => self.push("Add", "add", &unpooled, counts),
+            Kind::GlobalAverage => self.push("GlobalAveragePooling2D", "global_average_pooling2d", &unpooled, counts),
+            Kind::Dense { .. } => {
+                let follows_vector = self.0.iter().any(|row| matches!(row.kind, "Dense" | "GlobalAveragePooling2D"));
+                if !follows_vector {
+                    self.push("Flatten", "flatten", &[layer.input.values()], [0; 3]);
+                }
+                self.push("Dense", "dense", &unpooled, counts);
             }
-            let weights = self.kernel * self.kernel * channels * conv.filters;
-            table.shape = vec![size, size, conv.filters];
-            table.push("Conv2D", "conv2d", [weights + conv.filters, 0, size * size * weights]);
-            table.batch_norm_and_activation(conv.filters);
-            if let Some((stride, padding)) = conv.pool.geometry(size) {
-                let room = (size + padding).checked_sub(2).ok_or_else(|| too_small("pooling", size))?;
-                size = room / stride + 1;
-                table.shape = vec![size, size, conv.filters];
-                table.push("MaxPooling2D", "max_pooling2d", [0; 3]);
-            }
-            if self.dropout > 0.0 {
-                table.push("Dropout", "dropout", [0; 3]);
-            }
-            channels = conv.filters;
         }
-        let mut values = self.head_values(size, channels);
-        table.shape = vec![values];
-        match self.head {
-            Head::Flatten => table.push("Flatten", "flatten", [0; 3]),
-            Head::GlobalAverage => table.push("GlobalAveragePooling2D", "global_average_pooling2d", [0; 3]),
+        if layer.norm {
+            let channels = layer.unpooled.channels;
+            self.push("BatchNormalization", "batch_normalization", &unpooled, [2 * channels, 2 * channels, 0]);
         }
-        if let Some(units) = self.dense {
-            table.dense(values, units);
-            table.batch_norm_and_activation(units);
-            if self.dropout > 0.0 {
-                table.push("Dropout", "dropout", [0; 3]);
-            }
-            values = units;
+        if layer.activation != Activation::None {
+            self.push("Activation", "activation", &unpooled, [0; 3]);
         }
-        table.dense(values, CLASSES);
-        Ok(table.rows)
-    }
-
-    /// Values that the head hands to the first dense layer, from a map of `size` x `size`.
-    fn head_values(&self, size: usize, channels: usize) -> usize {
-        match self.head {
-            Head::Flatten => size * size * channels,
-            Head::GlobalAverage => channels,
+        if layer.pool.is_some() {
+            self.push("MaxPooling2D", "max_pooling2d", &output, [0; 3]);
+        }
+        if layer.dropout > 0.0 {
+            self.push("Dropout", "dropout", &output, [0; 3]);
         }
     }
 }

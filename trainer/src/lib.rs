@@ -1,6 +1,6 @@
-//! Trains the notebook's digit networks with Burn.
+//! Trains small networks for images with Burn.
 //!
-//! `networks.toml` describes the networks ([`spec`]); [`network`] builds any of them as one Burn module, [`train`] trains it on
+//! `networks.toml` describes the networks (crate `networks`); [`network`] builds any of them as one Burn module, [`train`] trains it on
 //! [`data`] and writes a directory with the model ([`export`]), its [`history`], its [`card`] and pictures ([`plot`]).
 
 pub mod augment;
@@ -26,8 +26,8 @@ pub mod reproduce;
 pub mod rng;
 #[cfg(feature = "several-devices")]
 pub mod several;
-pub mod spec;
 pub mod step;
 pub mod summary;
 pub mod train;
 pub mod weights;
+pub mod written;

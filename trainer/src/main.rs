@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Trains digit networks and exports them as ONNX.
+/// Trains small networks for images and exports them as ONNX.
 #[derive(Parser)]
 #[command(name = "trainer", version)]
 struct Cli {
@@ -20,7 +20,7 @@ enum Command {
     Summary(cli::summary::Arguments),
     /// Train a network and export it.
     Train(cli::train::Arguments),
-    /// Train all of the notebook's networks, going on where that was stopped, and write the report.
+    /// Train all of the notebook's networks, or of a table, going on where that was stopped, and write the report.
     Reproduce(cli::reproduce::Arguments),
     /// Write REPORT.md about what is trained.
     Report(cli::report::Arguments),

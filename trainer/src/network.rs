@@ -1,46 +1,37 @@
 //! The one network module, built from a [`NetworkSpec`].
 
-use burn::module::{Module, Param, RunningState};
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d};
+use burn::module::{Module, RunningState};
+use burn::nn::conv::Conv2d;
+use burn::nn::{BatchNorm, DropoutConfig, Linear};
 use burn::tensor::module::{adaptive_avg_pool2d, max_pool2d};
 use burn::tensor::ops::MaxPoolOptions;
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, activation};
+use networks::{Activation, Init, Kind, Layer, NetworkSpec, Pooling, Shape, SpecError};
 
-use crate::init::Init;
-use crate::rng::Rng;
-use crate::spec::{Activation, CLASSES, Head, NetworkSpec, Padding, Pool, SpecError};
+use crate::init::Weights;
 
-/// Keras's BatchNormalization: epsilon 1e-3, and 99 % of the running statistics are kept at each step.
-/// (Keras calls the 0.99 momentum; Burn's momentum is the share that is replaced.)
-const NORM_EPSILON: f64 = 1e-3;
-const NORM_MOMENTUM: f64 = 1.0 - 0.99;
-
-/// A digit classifier.
+/// A classifier of images.
 #[derive(Module, Debug)]
 pub struct Network {
-    /// Convolution blocks.
+    /// One for each convolution, in the order of the layers.
     pub blocks: Vec<Block>,
-    /// Hidden dense layer.
-    pub hidden: Option<Hidden>,
+    /// Hidden dense layers.
+    pub hidden: Vec<Hidden>,
     /// To the logits.
     pub output: Linear,
     #[module(skip)]
-    head: Head,
+    layers: Vec<Layer>,
 }
 
 /// Convolution, batch normalization, activation, pooling, dropout.
 #[derive(Module, Debug)]
 pub struct Block {
-    /// Kernel `[out, in, height, width]`.
+    /// Kernel `[out, in, height, width]`; a depthwise one has `in` = 1.
     pub conv: Conv2d,
     /// Over channels.
     pub norm: BatchNorm,
-    dropout: Dropout,
     #[module(skip)]
-    activation: Activation,
-    #[module(skip)]
-    pool: Pool,
+    layer: Layer,
 }
 
 /// Dense, batch normalization, activation, dropout.
@@ -50,63 +41,76 @@ pub struct Hidden {
     pub dense: Linear,
     /// Over units.
     pub norm: BatchNorm,
-    dropout: Dropout,
     #[module(skip)]
-    activation: Activation,
+    layer: Layer,
 }
 
 impl Network {
     /// Builds the network with fresh weights, which depend on nothing but the description and `seed`.
     pub fn new(spec: &NetworkSpec, seed: u64, device: &Device) -> Result<Self, SpecError> {
-        // The layer table knows the number of values that reach the first dense layer.
         let layers = spec.layers()?;
-        let dense_inputs = layers.iter().rev().find(|layer| layer.kind.starts_with(spec.head.kind()));
-        let dense_inputs = dense_inputs.map_or(0, |layer| layer.output.iter().product());
-        let mut weights = Weights { device, seed, layer: 0 };
-        let mut channels = 1;
-        let blocks = spec.conv.iter().map(|conv| {
-            let kernel = [spec.kernel, spec.kernel];
-            let padding = match conv.padding {
-                Padding::Same => PaddingConfig2d::Same,
-                Padding::Valid => PaddingConfig2d::Valid,
+        let mut weights = Weights::new(seed, device);
+        let (mut blocks, mut hidden) = (Vec::new(), Vec::new());
+        for layer in &layers {
+            let channels = [layer.input.channels, layer.unpooled.channels];
+            let (conv, norm) = match layer.kind {
+                Kind::Conv { window, .. } => (weights.conv(channels, window, 1, spec.init), channels[1]),
+                Kind::Depthwise { window } => (weights.conv(channels, window, channels[0], spec.init), channels[1]),
+                Kind::Dense { units } if layer.norm => {
+                    let dense = weights.dense(layer.input.values(), units, spec.init);
+                    hidden.push(Hidden { dense, norm: weights.norm(units), layer: layer.clone() });
+                    continue;
+                }
+                Kind::Dense { .. } | Kind::Add | Kind::GlobalAverage => continue,
             };
-            let config = Conv2dConfig::new([channels, conv.filters], kernel).with_padding(padding);
-            channels = conv.filters;
-            Block {
-                conv: weights.conv(config, spec.init),
-                norm: batch_norm(conv.filters, device),
-                dropout: DropoutConfig::new(spec.dropout).init(),
-                activation: spec.activation,
-                pool: conv.pool,
-            }
-        });
-        let blocks = blocks.collect();
-        let hidden = spec.dense.map(|units| Hidden {
-            dense: weights.dense(dense_inputs, units, spec.init),
-            norm: batch_norm(units, device),
-            dropout: DropoutConfig::new(spec.dropout).init(),
-            activation: spec.activation,
-        });
-        let output = weights.dense(spec.dense.unwrap_or(dense_inputs), CLASSES, Init::GlorotUniform);
-        Ok(Self { blocks, hidden, output, head: spec.head })
+            blocks.push(Block { conv, norm: weights.norm(norm), layer: layer.clone() });
+        }
+        // The last layer has no normalization.
+        let inputs = layers.last().map_or(0, |last| last.input.values());
+        let output = weights.dense(inputs, spec.classes(), Init::GlorotUniform);
+        Ok(Self { blocks, hidden, output, layers })
     }
 
-    /// `images`: `[batch, 1, height, width]`, 0 the background, 1 ink. Returns the logits `[batch, 10]`.
+    /// What enters.
+    pub fn input(&self) -> Shape {
+        self.layers[0].input
+    }
+
+    /// Number of logits.
+    pub fn classes(&self) -> usize {
+        self.output.weight.dims()[1]
+    }
+
+    /// `images`: `[batch, channels, height, width]`, 0 the background, 1 ink. Returns the logits `[batch, classes]`.
     /// On an autodiff device this is a training step: batch statistics and dropout.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let map = self.blocks.iter().fold(images, |map, block| block.forward(map));
-        let mut values = match self.head {
-            Head::Flatten => map.flatten(1, 3),
-            Head::GlobalAverage => adaptive_avg_pool2d(map, [1, 1]).flatten(1, 3),
-        };
-        if let Some(hidden) = &self.hidden {
-            values = hidden.forward(values);
-        }
+        let mut maps = self.maps(images);
+        let last = maps.swap_remove(maps.len() - 1);
+        let values = self.hidden.iter().fold(last.flatten(1, 3), |values, hidden| hidden.forward(values));
         self.output.forward(values)
     }
-}
 
-impl Network {
+    /// All maps from `images` to the one that the first dense layer reads, numbered as in [`Layer::inputs`]. Training
+    /// keeps them anyhow, for the gradients.
+    pub fn maps(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        let mut maps = vec![images];
+        let mut block = 0;
+        for layer in &self.layers {
+            let map = maps[layer.inputs[0]].clone();
+            let made = match layer.kind {
+                Kind::Conv { .. } | Kind::Depthwise { .. } => {
+                    block += 1;
+                    self.blocks[block - 1].forward(map)
+                }
+                Kind::Add => follow(layer, map + maps[layer.inputs[1]].clone()),
+                Kind::GlobalAverage => adaptive_avg_pool2d(map, [1, 1]),
+                Kind::Dense { .. } => break,
+            };
+            maps.push(made);
+        }
+        maps
+    }
+
     /// A copy whose running statistics are its own: clones of a Burn module share theirs, also across devices.
     pub fn separate(&self) -> Self {
         let own = |norm: &mut BatchNorm| {
@@ -122,92 +126,42 @@ impl Network {
 
 impl Block {
     /// From `[batch, in, height, width]` to `[batch, out, height', width']`.
-    pub fn forward(&self, map: Tensor<4>) -> Tensor<4> {
-        let map = self.activation.apply(self.norm.forward(self.conv.forward(map)));
-        self.dropout.forward(self.pool.apply(map))
+    fn forward(&self, map: Tensor<4>) -> Tensor<4> {
+        follow(&self.layer, self.norm.forward(self.conv.forward(map)))
     }
 }
 
 impl Hidden {
     fn forward(&self, values: Tensor<2>) -> Tensor<2> {
-        self.dropout.forward(self.activation.apply(self.norm.forward(self.dense.forward(values))))
+        let values = self.norm.forward(self.dense.forward(values));
+        dropped(self.layer.dropout, activated(self.layer.activation, values))
     }
 }
 
-impl Activation {
-    fn apply<const D: usize>(self, values: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Relu => activation::relu(values),
-            Self::Sigmoid => activation::sigmoid(values),
-        }
+/// What `layer` does to a map after its sum.
+fn follow(layer: &Layer, map: Tensor<4>) -> Tensor<4> {
+    let map = activated(layer.activation, map);
+    let map = match layer.pool {
+        Some(pool) => pooled(pool, map),
+        None => map,
+    };
+    dropped(layer.dropout, map)
+}
+
+fn activated<const D: usize>(activation: Activation, values: Tensor<D>) -> Tensor<D> {
+    match activation {
+        Activation::None => values,
+        Activation::Relu => activation::relu(values),
+        Activation::Sigmoid => activation::sigmoid(values),
     }
 }
 
-impl Pool {
-    fn apply(self, map: Tensor<4>) -> Tensor<4> {
-        let [_, _, height, width] = map.dims();
-        let (Some((stride, bottom)), Some((_, right))) = (self.geometry(height), self.geometry(width)) else {
-            return map;
-        };
-        let options =
-            MaxPoolOptions::new([2, 2]).with_stride([stride, stride]).with_padding_pairs([(0, bottom), (0, right)]);
-        max_pool2d(map, options)
-    }
+fn pooled(Pooling { stride, bottom, right }: Pooling, map: Tensor<4>) -> Tensor<4> {
+    let size = [Pooling::SIZE, Pooling::SIZE];
+    let options = MaxPoolOptions::new(size).with_stride([stride, stride]).with_padding_pairs([(0, bottom), (0, right)]);
+    max_pool2d(map, options)
 }
 
-impl Head {
-    fn kind(self) -> &'static str {
-        match self {
-            Self::Flatten => "Flatten",
-            Self::GlobalAverage => "GlobalAverage",
-        }
-    }
+fn dropped<const D: usize>(share: f64, values: Tensor<D>) -> Tensor<D> {
+    DropoutConfig::new(share).init().forward(values)
 }
-
-fn batch_norm(channels: usize, device: &Device) -> BatchNorm {
-    BatchNormConfig::new(channels).with_epsilon(NORM_EPSILON).with_momentum(NORM_MOMENTUM).init(device)
-}
-
-/// Draws the weights of one layer after the other; biases are 0.
-struct Weights<'a> {
-    device: &'a Device,
-    seed: u64,
-    layer: u64,
-}
-
-impl Weights<'_> {
-    fn draw<const D: usize>(
-        &mut self,
-        init: Init,
-        shape: [usize; D],
-        [fan_in, fan_out]: [usize; 2],
-    ) -> Param<Tensor<D>> {
-        let mut rng = Rng::new(&[self.seed, WEIGHTS, self.layer]);
-        self.layer += 1;
-        let values = init.draw(&mut rng, shape.iter().product(), fan_in, fan_out);
-        Param::from_data(TensorData::new(values, shape), self.device)
-    }
-
-    fn zeros(&self, count: usize) -> Option<Param<Tensor<1>>> {
-        Some(Param::from_data(TensorData::new(vec![0f32; count], [count]), self.device))
-    }
-
-    fn conv(&mut self, config: Conv2dConfig, init: Init) -> Conv2d {
-        let ([inputs, outputs], [height, width]) = (config.channels, config.kernel_size);
-        let fans = [inputs * height * width, outputs * height * width];
-        let mut conv = config.init(self.device);
-        conv.weight = self.draw(init, [outputs, inputs, height, width], fans);
-        conv.bias = self.zeros(outputs);
-        conv
-    }
-
-    fn dense(&mut self, inputs: usize, outputs: usize, init: Init) -> Linear {
-        let mut dense = LinearConfig::new(inputs, outputs).init(self.device);
-        dense.weight = self.draw(init, [inputs, outputs], [inputs, outputs]);
-        dense.bias = self.zeros(outputs);
-        dense
-    }
-}
-
-/// Keeps the weights' random stream apart from the others of the same seed.
-const WEIGHTS: u64 = 1;

@@ -5,6 +5,7 @@
 //! | exporter | here |
 //! |---|---|
 //! | `Pad` with -inf, then `MaxPool` | `MaxPool` with `pads` at the bottom and right |
+//! | a single hidden layer, `hidden.0` | `hidden` |
 //! | `MatMul`, `Reshape` of the bias, `Add` | `Gemm` |
 //! | `Reshape` to `[1, n]` | `Flatten` |
 //! | batch size 1 | `batch` |
@@ -20,9 +21,9 @@ use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
-/// Name of the graph's input, `[batch, 1, 28, 28]`.
+/// Name of the graph's input, `[batch, channels, height, width]`.
 pub const INPUT: &str = "image";
-/// Name of the graph's output, `[batch, 10]`.
+/// Name of the graph's output, `[batch, classes]`.
 pub const OUTPUT: &str = "logits";
 /// Name of the first axis of both.
 const BATCH: &str = "batch";
@@ -49,6 +50,7 @@ pub fn tidy(bytes: &[u8]) -> Result<Vec<u8>, TidyError> {
     let Some(graph) = &mut model.graph else {
         return Err(unexpected("graph", "there is none"));
     };
+    name_single_hidden(graph);
     let mut nodes = Vec::new();
     let constants: BTreeMap<String, TensorProto> =
         graph.initializer.iter().map(|tensor| (tensor.name.clone(), tensor.clone())).collect();
@@ -106,7 +108,8 @@ impl Tidier<'_> {
                     node.attribute.push(integers("pads", pads));
                 }
             }
-            "Add" => {
+            // Of two maps it is a skip connection, and stays.
+            "Add" if node.input.iter().any(|input| self.constants.contains_key(input)) => {
                 let bias = node.input.iter().position(|input| self.constants.contains_key(input));
                 let (Some(bias), Some(product)) = (bias, nodes.last_mut()) else {
                     return Err(unexpected(&node.name, "Add that is not a bias"));
@@ -155,6 +158,20 @@ impl Tidier<'_> {
     }
 }
 
+/// Without a second one the hidden layer needs no number.
+fn name_single_hidden(graph: &mut GraphProto) {
+    const FIRST: &str = "hidden.0.";
+    if graph.initializer.iter().any(|tensor| tensor.name.starts_with("hidden.1.")) {
+        return;
+    }
+    let names = graph.initializer.iter_mut().map(|tensor| &mut tensor.name);
+    for name in names.chain(graph.node.iter_mut().flat_map(|node| &mut node.input)) {
+        if let Some(rest) = name.strip_prefix(FIRST) {
+            *name = format!("hidden.{rest}");
+        }
+    }
+}
+
 /// Gives input and output their names, and the batch any size.
 fn rename_boundaries(graph: &mut GraphProto) -> Result<(), TidyError> {
     let [input] = &mut graph.input[..] else {
@@ -186,15 +203,22 @@ fn free_batch(value: &mut ValueInfoProto) -> Result<(), TidyError> {
 }
 
 /// Names every node and its output after its weights (`blocks.0.conv`), or else after its operator and the node before.
+/// Additions are counted by themselves (`adds.0.add`, `adds.0.relu`).
 fn name_nodes(graph: &mut GraphProto, constants: &BTreeMap<String, TensorProto>) {
     let mut renamed: BTreeMap<String, String> = BTreeMap::new();
     let mut place = String::new();
+    let mut adds = 0;
     for node in &mut graph.node {
         let weights = node.input.iter().find(|input| constants.contains_key(*input));
         node.name = match weights.and_then(|name| name.rsplit_once('.')) {
             Some((layer, _)) => {
                 place = layer.rsplit_once('.').map_or(String::new(), |(block, _)| format!("{block}."));
                 layer.to_string()
+            }
+            None if node.op_type == "Add" => {
+                place = format!("adds.{adds}.");
+                adds += 1;
+                format!("{place}add")
             }
             None if matches!(node.op_type.as_str(), "Flatten" | "GlobalAveragePool") => node.op_type.to_lowercase(),
             None => format!("{place}{}", node.op_type.to_lowercase()),

@@ -5,23 +5,7 @@
 
 use burn::optim::{LearningRate, ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
-
-/// Which optimizer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OptimizerKind {
-    /// Step 1e-3; moments 0.9 and 0.999.
-    Adam,
-    /// Step 0.01, Nesterov momentum 0.9, the step decays with 1 / (1 + 1e-4 * iteration).
-    Sgd,
-    /// Step 1, rho 0.95.
-    Adadelta,
-    /// Step 0.01.
-    Adagrad,
-    /// Step 1e-3, rho 0.9.
-    Rmsprop,
-}
+use networks::Optimizer as Kind;
 
 /// Keras's `epsilon`, the same for all.
 const EPSILON: f32 = 1e-7;
@@ -32,33 +16,33 @@ const SGD_DECAY: f64 = 1e-4;
 const ADADELTA_RHO: f32 = 0.95;
 const RMSPROP_RHO: f32 = 0.9;
 
-impl OptimizerKind {
+/// One of Keras's optimizers: the update rule for one tensor of parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KerasOptimizer(pub Kind);
+
+impl KerasOptimizer {
     /// The step size that Keras starts with.
     pub fn default_rate(self) -> f64 {
-        match self {
-            Self::Adam | Self::Rmsprop => 1e-3,
-            Self::Sgd | Self::Adagrad => 0.01,
-            Self::Adadelta => 1.0,
+        match self.0 {
+            Kind::Adam | Kind::Rmsprop => 1e-3,
+            Kind::Sgd | Kind::Adagrad => 0.01,
+            Kind::Adadelta => 1.0,
         }
     }
 
     /// What the step size is multiplied with at `iteration`, counted from 0.
     pub fn decay(self, iteration: usize) -> f64 {
-        match self {
-            Self::Sgd => 1.0 / (1.0 + SGD_DECAY * iteration as f64),
-            _ => 1.0,
+        match self.0 {
+            Kind::Sgd => 1.0 / (1.0 + SGD_DECAY * iteration as f64),
+            Kind::Adam | Kind::Adadelta | Kind::Adagrad | Kind::Rmsprop => 1.0,
         }
     }
 
     /// An optimizer for a whole module, without any state yet.
     pub fn start(self) -> ModuleOptimizer {
-        ModuleOptimizer::from(KerasOptimizer(self))
+        ModuleOptimizer::from(self)
     }
 }
-
-/// The update rule for one tensor of parameters.
-#[derive(Clone)]
-pub struct KerasOptimizer(pub OptimizerKind);
 
 /// What an optimizer remembers of one tensor of parameters.
 #[derive(Clone)]
@@ -109,7 +93,7 @@ impl Optimizer for KerasOptimizer {
         let first = memory.first;
         let second = || memory.second.unwrap_or_else(|| gradient.zeros_like());
         let (update, first, second) = match self.0 {
-            OptimizerKind::Adam => {
+            Kind::Adam => {
                 let mean = blend(first, gradient.clone(), ADAM_BETA1);
                 let square = blend(second(), gradient.square(), ADAM_BETA2);
                 let corrected = rate * (1.0 - f64::from(ADAM_BETA2).powi(steps as i32)).sqrt()
@@ -117,23 +101,23 @@ impl Optimizer for KerasOptimizer {
                 let update = mean.clone() * corrected / (square.clone().sqrt() + EPSILON);
                 (update, mean, Some(square))
             }
-            OptimizerKind::Sgd => {
+            Kind::Sgd => {
                 let step = gradient * rate;
                 let velocity = first * SGD_MOMENTUM - step.clone();
                 (step - velocity.clone() * SGD_MOMENTUM, velocity, None)
             }
-            OptimizerKind::Adadelta => {
+            Kind::Adadelta => {
                 let square = blend(first, gradient.clone().square(), ADADELTA_RHO);
                 let updates = second();
                 let update = gradient * (updates.clone() + EPSILON).sqrt() / (square.clone() + EPSILON).sqrt();
                 let updates = blend(updates, update.clone().square(), ADADELTA_RHO);
                 (update * rate, square, Some(updates))
             }
-            OptimizerKind::Adagrad => {
+            Kind::Adagrad => {
                 let square = first + gradient.clone().square();
                 (gradient * rate / (square.clone().sqrt() + EPSILON), square, None)
             }
-            OptimizerKind::Rmsprop => {
+            Kind::Rmsprop => {
                 let square = blend(first, gradient.clone().square(), RMSPROP_RHO);
                 (gradient * rate / (square.clone().sqrt() + EPSILON), square, None)
             }
@@ -158,21 +142,21 @@ mod tests {
     use super::*;
 
     /// Weights after steps from `weight` with these gradients.
-    fn steps<const N: usize>(kind: OptimizerKind, weight: f32, gradients: [f32; N]) -> [f64; N] {
+    fn steps<const N: usize>(kind: Kind, weight: f32, gradients: [f32; N]) -> [f64; N] {
         let device = Device::default();
         let mut weights = Tensor::<1>::from_floats([weight], &device);
         let mut memory = None;
         gradients.map(|gradient| {
             let gradient = Tensor::<1>::from_floats([gradient], &device);
             let optimizer = KerasOptimizer(kind);
-            let (new, state) = optimizer.step(kind.default_rate(), weights.clone(), gradient, memory.take());
+            let (new, state) = optimizer.step(optimizer.default_rate(), weights.clone(), gradient, memory.take());
             (weights, memory) = (new, state);
             weights.to_data().iter::<f64>().next().unwrap()
         })
     }
 
     /// Two steps from weight 1.0 with gradients 0.5 and -0.25.
-    fn assert_near(kind: OptimizerKind, expected: [f64; 2]) {
+    fn assert_near(kind: Kind, expected: [f64; 2]) {
         for (got, wanted) in steps(kind, 1.0, [0.5, -0.25]).into_iter().zip(expected) {
             assert!((got - wanted).abs() < 2e-6, "{kind:?}: {got}, by hand {wanted}");
         }
@@ -184,28 +168,28 @@ mod tests {
         let first = 1.0 - 1e-3;
         // m = 0.045 - 0.025 = 0.02, v = 2.4975e-4 + 6.25e-5 = 3.1225e-4.
         let second = first - 1e-3 * (0.001999f64.sqrt() / 0.19) * 0.02 / 3.1225e-4f64.sqrt();
-        assert_near(OptimizerKind::Adam, [first, second]);
+        assert_near(Kind::Adam, [first, second]);
     }
 
     #[test]
     fn sgd_by_hand() {
         // velocity -0.005: 1 + 0.9 * -0.005 - 0.005; then -0.0045 + 0.0025 = -0.002.
         let first = 1.0 - 0.0045 - 0.005;
-        assert_near(OptimizerKind::Sgd, [first, first - 0.0018 + 0.0025]);
-        assert_eq!(OptimizerKind::Sgd.decay(10_000), 0.5);
+        assert_near(Kind::Sgd, [first, first - 0.0018 + 0.0025]);
+        assert_eq!(KerasOptimizer(Kind::Sgd).decay(10_000), 0.5);
     }
 
     #[test]
     fn adagrad_by_hand() {
         let first = 1.0 - 0.01;
-        assert_near(OptimizerKind::Adagrad, [first, first + 0.01 * 0.25 / 0.3125f64.sqrt()]);
+        assert_near(Kind::Adagrad, [first, first + 0.01 * 0.25 / 0.3125f64.sqrt()]);
     }
 
     #[test]
     fn rmsprop_by_hand() {
         let first = 1.0 - 1e-3 * 0.5 / 0.025f64.sqrt();
         let second = first + 1e-3 * 0.25 / (0.0225f64 + 0.00625).sqrt();
-        assert_near(OptimizerKind::Rmsprop, [first, second]);
+        assert_near(Kind::Rmsprop, [first, second]);
     }
 
     #[test]
@@ -215,7 +199,7 @@ mod tests {
         let updates = 0.05 * update * update;
         let square = 0.95 * square + 0.05 * 0.0625;
         let second = 0.25 * (updates + 1e-7f64).sqrt() / (square + 1e-7f64).sqrt();
-        assert_near(OptimizerKind::Adadelta, [1.0 - update, 1.0 - update + second]);
+        assert_near(Kind::Adadelta, [1.0 - update, 1.0 - update + second]);
     }
 
     /// With a gradient as small as epsilon, its place shows: beside the root, or in it for Adadelta.
@@ -223,10 +207,10 @@ mod tests {
     fn epsilon_is_where_keras_has_it() {
         let gradient = 1e-7;
         for (kind, expected) in [
-            (OptimizerKind::Adam, 1e-3 * 0.001f64.sqrt() / 0.1 * 1e-8 / ((0.001 * 1e-14f64).sqrt() + 1e-7)),
-            (OptimizerKind::Adagrad, 0.01 * 1e-7 / (1e-7 + 1e-7)),
-            (OptimizerKind::Rmsprop, 1e-3 * 1e-7 / ((0.1 * 1e-14f64).sqrt() + 1e-7)),
-            (OptimizerKind::Adadelta, 1e-7 * 1e-7f64.sqrt() / (0.05 * 1e-14f64 + 1e-7).sqrt()),
+            (Kind::Adam, 1e-3 * 0.001f64.sqrt() / 0.1 * 1e-8 / ((0.001 * 1e-14f64).sqrt() + 1e-7)),
+            (Kind::Adagrad, 0.01 * 1e-7 / (1e-7 + 1e-7)),
+            (Kind::Rmsprop, 1e-3 * 1e-7 / ((0.1 * 1e-14f64).sqrt() + 1e-7)),
+            (Kind::Adadelta, 1e-7 * 1e-7f64.sqrt() / (0.05 * 1e-14f64 + 1e-7).sqrt()),
         ] {
             let [weight] = steps(kind, 0.0, [gradient]);
             assert!((-weight / expected - 1.0).abs() < 1e-4, "{kind:?}: {}, by hand {expected}", -weight);

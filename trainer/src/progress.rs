@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use networks::NetworkSpec;
 
 use crate::history::EpochRecord;
-use crate::spec::NetworkSpec;
 
 /// How a training tells about itself.
 #[derive(Clone, Debug)]

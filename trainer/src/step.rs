@@ -14,7 +14,7 @@ use crate::several::Several;
 pub struct Step {
     /// Mean cross-entropy of the batch.
     pub loss: f64,
-    /// `[batch]`: the digits answered.
+    /// `[batch]`: the classes answered.
     pub answers: Vec<usize>,
     /// Of the loss, for every weight; on the first device.
     pub gradients: GradientsParams,

@@ -1,10 +1,10 @@
 //! The layer table of a network, as Keras prints it.
 
 use comfy_table::{CellAlignment, Table, presets};
+use networks::{NetworkSpec, SpecError};
 use serde::Serialize;
 
-use crate::layers::{Layer, Totals, totals};
-use crate::spec::{NetworkSpec, SpecError};
+use crate::layers::{Row, Totals, rows, totals};
 
 /// One line of `trainer summary --json`.
 #[derive(Debug, Serialize)]
@@ -15,13 +15,13 @@ pub struct Summary {
     #[serde(flatten)]
     pub totals: Totals,
     /// The layers in order.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<Row>,
 }
 
 impl Summary {
     /// Lists the layers of `spec`.
     pub fn new(spec: &NetworkSpec) -> Result<Self, SpecError> {
-        let layers = spec.layers()?;
+        let layers = rows(spec)?;
         Ok(Self { name: spec.name.clone(), totals: totals(&layers), layers })
     }
 

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
+use networks::{NetworkSpec, Schedule, SpecError};
 
 use crate::backend::Backend;
 use crate::card::{self, Card};
@@ -15,13 +16,12 @@ use crate::data::{self, Data};
 use crate::evaluate::evaluate;
 use crate::export;
 use crate::history::{self, EpochRecord};
-use crate::layers::totals;
+use crate::layers::{rows, totals};
 use crate::network::Network;
-use crate::optimizer::OptimizerKind;
+use crate::optimizer::KerasOptimizer;
 use crate::plot::{Confusion, Curves, Picture};
 use crate::progress::Progress;
 use crate::rng::Rng;
-use crate::spec::{NetworkSpec, Schedule};
 use crate::step::{Step, Stepper, failed};
 
 /// Images on which the exported file is compared with the network.
@@ -69,15 +69,21 @@ pub fn train(
     stop: &dyn Fn() -> bool,
 ) -> Result<Outcome> {
     let out = &options.out;
+    let spec = &data.fit(spec)?;
     let devices = options.backend.devices(&options.devices)?;
     let device = devices[0].clone();
-    let run = run_id(spec, data, options);
+    let run = run_id(spec, data, options)?;
     std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
     if options.resume {
-        if let Some(card) = Card::load(out).filter(|card| card.run == run) {
-            // It may have been killed when all was written but this.
-            checkpoint::clear(out)?;
-            return Ok(Outcome::AlreadyDone(Box::new(card)));
+        if let Some(mut card) = Card::load(out) {
+            if card.run.differences(&run).is_empty() {
+                card.complete(spec, &run, out)?;
+            }
+            if card.run == run {
+                // It may have been killed when all was written but this.
+                checkpoint::clear(out)?;
+                return Ok(Outcome::AlreadyDone(Box::new(card)));
+            }
         }
     } else {
         checkpoint::clear(out)?;
@@ -132,13 +138,13 @@ pub fn train(
 }
 
 /// The optimizer of `epoch`, counted from 0.
-fn stage(spec: &NetworkSpec, epoch: usize) -> OptimizerKind {
-    spec.optimizer[(epoch / spec.epochs).min(spec.optimizer.len() - 1)]
+fn stage(spec: &NetworkSpec, epoch: usize) -> KerasOptimizer {
+    KerasOptimizer(spec.optimizer[(epoch / spec.epochs).min(spec.optimizer.len() - 1)])
 }
 
 /// What identifies the training that `options` ask for.
-pub fn run_id(spec: &NetworkSpec, data: &Data, options: &Options) -> RunId {
-    RunId {
+pub fn run_id(spec: &NetworkSpec, data: &Data, options: &Options) -> Result<RunId, SpecError> {
+    Ok(RunId {
         network: spec.name.clone(),
         seed: options.seed,
         epochs: spec.epochs,
@@ -148,7 +154,8 @@ pub fn run_id(spec: &NetworkSpec, data: &Data, options: &Options) -> RunId {
         devices: options.devices.len().max(1),
         data: data.source.clone(),
         train_images: data.train.len(),
-    }
+        table: data.fit(spec)?.identity()?,
+    })
 }
 
 struct Training<'a> {
@@ -180,7 +187,7 @@ impl Training<'_> {
             if !loss.is_finite() {
                 bail!(
                     "the loss is {loss} in epoch {}, step {} of {steps}: the training has diverged; \
-                     try a smaller learning_rate in networks.toml or another --seed",
+                     try a smaller learning_rate in its table or another --seed",
                     epoch + 1,
                     step + 1
                 );
@@ -234,7 +241,7 @@ fn finish(
     let onnx_difference = export::export(network, &data.test, EXPORT_CHECK_IMAGES, device, &out.join("model.onnx"))?;
     Curves { title: &spec.name, history: &state.history }.save(out, "curves")?;
     Confusion { title: &spec.name, matrix: &score.confusion }.save(out, "confusion")?;
-    let sums = totals(&spec.layers()?);
+    let sums = totals(&rows(spec)?);
     let Some(&last_epoch) = state.history.last() else {
         bail!("no epoch was trained");
     };
@@ -242,7 +249,7 @@ fn finish(
         run: state.run,
         params: sums.params,
         macs: sums.macs,
-        learning_rate: spec.learning_rate.unwrap_or(stage(spec, 0).default_rate()),
+        learning_rate: card::learning_rate(spec),
         schedule: spec.schedule,
         augment: spec.augment,
         validation: card::validation_words(spec),

@@ -54,7 +54,9 @@ fn layer_name(tensor: &str) -> String {
         (Some("blocks"), Some(index)) => {
             index.parse::<usize>().map_or_else(|_| tensor.to_string(), |index| format!("conv {}", index + 1))
         }
-        (Some("hidden"), _) => "dense".to_string(),
+        (Some("hidden"), Some(index)) => {
+            index.parse::<usize>().map_or_else(|_| "dense".to_string(), |index| format!("dense {}", index + 1))
+        }
         (Some("output"), _) => "output".to_string(),
         _ => tensor.to_string(),
     }

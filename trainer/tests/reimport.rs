@@ -6,7 +6,6 @@
 use burn::tensor::{Device, Tensor};
 use trainer::data::{self, Data};
 use trainer::export::{TOLERANCE, run_with_tract};
-use trainer::spec;
 
 /// Images that every network answers.
 const IMAGES: usize = 200;
@@ -32,7 +31,7 @@ include!(concat!(env!("REIMPORTED"), "/all.rs"));
 
 #[test]
 fn reimported_networks_answer_as_their_files() {
-    let data = Data::load(&spec::find("nano").unwrap(), None, Some(IMAGES)).unwrap();
+    let data = Data::load(&networks::find("nano").unwrap(), None, Some(IMAGES)).unwrap();
     let images = data::batch(&data.test, 0..IMAGES, &Device::flex()).images;
     assert!(!ALL.is_empty(), "no network was reimported");
     for (name, network) in ALL {

@@ -11,6 +11,7 @@ use trainer::reproduce::{Ended, Plan};
 
 fn plan(out: &Path) -> Plan {
     Plan {
+        table: None,
         names: vec!["cnn3_k5_sigmoid".into(), "cnn7_k3_sigmoid".into()],
         epochs: Some(1),
         seeds: None,

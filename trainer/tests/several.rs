@@ -5,14 +5,13 @@ use burn::tensor::{Device, Tensor};
 use trainer::data;
 use trainer::data::Data;
 use trainer::network::Network;
-use trainer::spec;
 use trainer::step::{Step, Stepper};
 
 /// Batch normalization sees one device's part of the batch. Here both parts hold the same images, so that it computes the
 /// same as on the whole batch, and so must the gradients.
 #[test]
 fn equal_halves_have_the_gradients_of_the_whole() {
-    let spec = spec::find("nano").unwrap();
+    let spec = networks::find("nano").unwrap();
     let set = Data::load(&spec, None, Some(8)).unwrap().train;
     let indices: Vec<usize> = (0..8).chain(0..8).collect();
     let load = |indices: &[usize], device: &Device| data::batch(&set, indices.iter().copied(), device);

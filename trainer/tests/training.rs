@@ -7,11 +7,12 @@ use std::fs;
 use burn::module::Module;
 use burn::tensor::Device;
 use common::{options, run, small};
+use networks::{Init, NetworkSpec};
+use trainer::card::Card;
 use trainer::data::Data;
 use trainer::export;
 use trainer::network::Network;
 use trainer::progress::Progress;
-use trainer::spec::{self, NetworkSpec};
 use trainer::train::{Options, Outcome, train};
 
 #[test]
@@ -22,7 +23,33 @@ fn a_checkpoint_of_another_training_is_refused() {
     assert!(matches!(run(&spec, &data, &options(dir.path(), false), 3), Outcome::Interrupted { epochs: 1 }));
     let other = Options { seed: 6, ..options(dir.path(), true) };
     let error = train(&spec, &data, &other, &Progress::Quiet, &|| false).unwrap_err().to_string();
-    assert!(error.contains("belongs to another training") && error.contains("seed: 6"), "{error}");
+    assert!(error.contains("belongs to another training") && error.contains("seed 5, asked for 6"), "{error}");
+    // Whatever its table says counts.
+    let edited = NetworkSpec { dropout: 0.3, ..spec };
+    let error = train(&edited, &data, &options(dir.path(), true), &Progress::Quiet, &|| false).unwrap_err().to_string();
+    assert!(error.contains("(its table has dropout = 0.25; asked for dropout = 0.3)"), "{error}");
+}
+
+#[test]
+fn an_edited_table_is_not_trained_already() {
+    let spec = NetworkSpec { epochs: 1, ..small() };
+    let data = Data::load(&spec, None, Some(40)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let again = |spec: &NetworkSpec| run(spec, &data, &options(dir.path(), true), usize::MAX);
+    assert!(matches!(again(&spec), Outcome::Finished(_)));
+    assert!(matches!(again(&spec), Outcome::AlreadyDone(_)));
+
+    // A card from before tables were kept: it gets the table, unless it speaks against it.
+    let file = dir.path().join("card.json");
+    let mut old: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert!(old.as_object_mut().unwrap().remove("table").is_some());
+    fs::write(&file, old.to_string()).unwrap();
+    assert!(matches!(again(&spec), Outcome::AlreadyDone(_)));
+    assert!(!Card::load(dir.path()).unwrap().run.table.is_empty());
+    fs::write(&file, old.to_string()).unwrap();
+    assert!(matches!(again(&NetworkSpec { learning_rate: Some(0.02), ..spec.clone() }), Outcome::Finished(_)));
+
+    assert!(matches!(again(&NetworkSpec { init: Init::HeNormal, ..spec }), Outcome::Finished(_)));
 }
 
 #[test]
@@ -52,7 +79,7 @@ fn burn_equals_tract_on_exported_networks() {
     let dir = tempfile::tempdir().unwrap();
     // Trained a little, so that the running statistics are not those of the start.
     for (name, images) in [("nano", 256), ("cnn3_k3_relu", 64)] {
-        let spec = NetworkSpec { epochs: 1, batch: 32, ..spec::find(name).unwrap() };
+        let spec = NetworkSpec { epochs: 1, batch: 32, ..networks::find(name).unwrap() };
         let data = Data::load(&spec, None, Some(images)).unwrap();
         let out = dir.path().join(name);
         let Outcome::Finished(card) = run(&spec, &data, &options(&out, false), usize::MAX) else {

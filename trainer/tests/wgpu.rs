@@ -5,11 +5,10 @@ mod common;
 use std::process::Command;
 
 use common::{options, run};
+use networks::{NetworkSpec, Optimizer};
 use trainer::backend::Backend;
 use trainer::data::Data;
 use trainer::history::EpochRecord;
-use trainer::optimizer::OptimizerKind;
-use trainer::spec::{self, NetworkSpec};
 use trainer::train::{Options, Outcome};
 
 /// Largest difference of a loss between two backends.
@@ -17,9 +16,9 @@ const TOLERANCE: f64 = 1e-3;
 
 #[test]
 fn nano_learns_the_same_on_wgpu_and_on_flex() {
-    for optimizer in [OptimizerKind::Adam, OptimizerKind::Sgd] {
+    for optimizer in [Optimizer::Adam, Optimizer::Sgd] {
         // Four steps; no dropout, so nothing random comes from the backend.
-        let spec = NetworkSpec { optimizer: vec![optimizer], epochs: 1, batch: 16, ..spec::find("nano").unwrap() };
+        let spec = NetworkSpec { optimizer: vec![optimizer], epochs: 1, batch: 16, ..networks::find("nano").unwrap() };
         let data = Data::load(&spec, None, Some(64)).unwrap();
         let trained = |backend| -> EpochRecord {
             let dir = tempfile::tempdir().unwrap();
@@ -36,7 +35,7 @@ fn nano_learns_the_same_on_wgpu_and_on_flex() {
         // A bias before batch normalization has a gradient of nothing but rounding errors, and Adam steps as far for it as
         // for any other. In training the batch's mean takes that bias away; the running mean of validation does not.
         let difference = (flex.val_loss - wgpu.val_loss).abs();
-        assert!(optimizer == OptimizerKind::Adam || difference < TOLERANCE, "validation losses differ by {difference}");
+        assert!(optimizer == Optimizer::Adam || difference < TOLERANCE, "validation losses differ by {difference}");
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use networks::Table;
 use trainer::backend::Backend;
 use trainer::card::Card;
 use trainer::progress::Progress;
@@ -22,7 +23,9 @@ const INTERRUPTED: u8 = 130;
 /// How to train, the same for one network and for many.
 #[derive(Args)]
 pub struct Training {
-    /// Epochs for every optimizer of a network [default: the network's own, in networks.toml].
+    #[command(flatten)]
+    networks: Networks,
+    /// Epochs for every optimizer of a network [default: the network's own].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
     /// What does the arithmetic.
@@ -31,7 +34,7 @@ pub struct Training {
     /// Numbers of the backend's devices, such as 0,1: every batch is split among them [default: the backend's choice].
     #[arg(long, value_delimiter = ',')]
     devices: Vec<usize>,
-    /// Directory with IDX files, raw or gzipped [default: MNIST, carried in this program].
+    /// Directory with IDX files, raw or gzipped; size and classes are theirs [default: MNIST, carried in this program].
     #[arg(long)]
     data: Option<PathBuf>,
     /// Use only the first so many training, validation and test images, for a quick look.
@@ -40,6 +43,26 @@ pub struct Training {
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
+}
+
+/// Where the networks are described.
+#[derive(Args)]
+pub struct Networks {
+    /// A table of one's own, such as trainer/networks.toml, which explains its fields [default: that one].
+    #[arg(long = "networks", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl Networks {
+    /// The table of one's own.
+    fn own(&self) -> Result<Option<Table>> {
+        Ok(self.file.as_deref().map(Table::load).transpose()?)
+    }
+
+    /// The table to look in.
+    fn table(&self) -> Result<Table> {
+        Ok(self.own()?.map_or_else(Table::carried, Ok)?)
+    }
 }
 
 impl Training {

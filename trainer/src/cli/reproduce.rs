@@ -9,7 +9,7 @@ use trainer::reproduce::{Ended, Plan};
 
 #[derive(Args)]
 pub struct Arguments {
-    /// Networks [default: the thirteen of the notebook].
+    /// Networks [default: the thirteen of the notebook, or all of --networks that are to be trained].
     names: Vec<String>,
     #[command(flatten)]
     training: super::Training,
@@ -22,9 +22,12 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let super::Training { epochs, backend, devices, data, limit, json } = &arguments.training;
+    let super::Training { networks, epochs, backend, devices, data, limit, json } = &arguments.training;
     backend.devices(devices)?;
+    let table = networks.own()?;
+    let is_own = table.is_some();
     let plan = Plan {
+        table,
         names: arguments.names.clone(),
         epochs: epochs.map(|epochs| epochs as usize),
         seeds: arguments.seeds.clone(),
@@ -41,7 +44,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
                 let what = format!("with seed {}", card.run.seed);
                 super::show(card, *json, &what, &arguments.out.display().to_string())?;
             }
-            super::report::write(&arguments.out, *json)
+            // The report is about the notebook's networks.
+            if is_own { Ok(ExitCode::SUCCESS) } else { super::report::write(&arguments.out, *json) }
         }
         Ended::Interrupted { network } => {
             Ok(super::interrupted(&format!("in {network}: repeat the command to go on after its last whole epoch")))

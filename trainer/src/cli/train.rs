@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use trainer::data::Data;
-use trainer::spec;
 use trainer::train::{self, Options, Outcome};
 
 #[derive(Args)]
@@ -27,8 +26,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let super::Training { epochs, backend, devices, data, limit, json } = &arguments.training;
-    let mut spec = spec::find(&arguments.name)?;
+    let super::Training { networks, epochs, backend, devices, data, limit, json } = &arguments.training;
+    let mut spec = networks.table()?.find(&arguments.name)?.clone();
     if let Some(epochs) = epochs {
         spec.epochs = *epochs as usize;
     }

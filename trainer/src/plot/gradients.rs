@@ -1,11 +1,12 @@
 //! The gradient of every layer over the first steps of a training.
 
+use networks::Activation;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::{FONT, Fault, Picture};
 use crate::gradients::{NETWORKS, Row, median, of};
-use crate::spec::{self, Activation};
+use crate::written::written;
 
 /// A row of panels for each activation, a panel for each network: norm of the gradient by step, a line for each layer,
 /// the median of all seeds.
@@ -38,7 +39,7 @@ impl Picture for GradientNorms<'_> {
             let lines = self.lines(network, activation);
             let name = network.trim_end_matches("_sigmoid");
             let mut chart = ChartBuilder::on(panel)
-                .caption(format!("{name}, {}", spec::written(&activation)), (FONT, 18))
+                .caption(format!("{name}, {}", written(&activation)), (FONT, 18))
                 .margin(8)
                 .x_label_area_size(34)
                 .y_label_area_size(62)

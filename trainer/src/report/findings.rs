@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use networks::Activation;
+
 use super::Entry;
 use super::markdown::{markdown, percent};
 use crate::card::Card;
 use crate::gradients::{NETWORKS, Row, median, of};
-use crate::spec::{Activation, written};
+use crate::written::written;
 
 /// An answer that ignores the image: the share of the commonest digit, 1, among the test images.
 const CHANCE: f64 = 0.1135;

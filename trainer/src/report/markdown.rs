@@ -6,8 +6,8 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::Entry;
 use crate::card::Card;
-use crate::layers::totals;
-use crate::spec::written;
+use crate::layers::{rows, totals};
+use crate::written::written;
 
 /// What stands before the table.
 pub fn head() -> String {
@@ -34,10 +34,10 @@ pub fn table(entries: &[Entry]) -> String {
     let text = ["network", "activation", "initializer", "optimizer"];
     let numbers =
         ["layers", "kernel", "parameters", "epochs", "notebook", "ours", "ours - notebook", "int8", "int8 - ours"];
-    let rows = entries.iter().map(|entry| {
+    let cells = entries.iter().map(|entry| {
         let Entry { spec, card, int8, .. } = entry;
         let optimizers: Vec<String> = spec.optimizer.iter().map(written).collect();
-        let params = spec.layers().map_or(0, |layers| totals(&layers).params);
+        let params = rows(spec).map_or(0, |rows| totals(&rows).params);
         let notebook = spec.notebook.map(|notebook| notebook.test_accuracy);
         let ours = card.as_ref().map(|card| card.test_accuracy);
         let int8 = int8.as_ref().map(|int8| int8.accuracy);
@@ -47,8 +47,8 @@ pub fn table(entries: &[Entry]) -> String {
             written(&spec.activation),
             written(&spec.init),
             optimizers.join(", "),
-            spec.conv.len().to_string(),
-            format!("{0} x {0}", spec.kernel),
+            spec.blocks.len().to_string(),
+            spec.kernel.map_or(String::new(), |kernel| kernel.to_string()),
             params.to_string(),
             card.as_ref().map_or(String::new(), epochs),
             percent(notebook),
@@ -58,7 +58,7 @@ pub fn table(entries: &[Entry]) -> String {
             points(int8, ours),
         ]
     });
-    format!("{}\n\n{}", markdown(&text, &numbers, rows.collect()), remarks(entries))
+    format!("{}\n\n{}", markdown(&text, &numbers, cells.collect()), remarks(entries))
 }
 
 /// What differs from the table's head.

@@ -7,13 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use networks::NetworkSpec;
 use serde::Deserialize;
 
 use crate::card::Card;
 use crate::files;
 use crate::gradients::{self, Row};
 use crate::plot::{GradientNorms, Picture, Violins};
-use crate::spec::{self, NetworkSpec};
 use crate::weights;
 
 /// File name in the directory of the models.
@@ -48,7 +48,7 @@ pub struct Entry {
 
 /// Draws the pictures and writes `REPORT.md` into `models`. Returns the file and how many networks are trained.
 pub fn write(models: &Path) -> Result<(PathBuf, usize)> {
-    let specs = spec::all()?.into_iter().filter(|spec| spec.notebook.is_some());
+    let specs = networks::all()?.into_iter().filter(|spec| spec.notebook.is_some());
     let entries = specs.map(|spec| Entry::read(spec, models)).collect::<Result<Vec<_>>>()?;
     let csv = models.join(gradients::FILE);
     let rows = if csv.exists() { gradients::load(&csv)? } else { Vec::new() };

@@ -4,10 +4,10 @@
 use std::cell::Cell;
 use std::path::Path;
 
+use networks::NetworkSpec;
 use trainer::backend::Backend;
 use trainer::data::Data;
 use trainer::progress::Progress;
-use trainer::spec::{self, NetworkSpec};
 use trainer::train::{Options, Outcome, train};
 
 /// Everything random at once: shuffling, dropout, augmentation; two optimizers and every kind of pooling.
@@ -18,7 +18,7 @@ pub fn small() -> NetworkSpec {
         kernel = 3
         activation = "relu"
         init = "he_uniform"
-        conv = [[8, "same", "same/1"], [8, "valid", "valid"], [8, "same", ""], [8, "same", "same"]]
+        blocks = [[8, "same", "same/1"], [8, "valid", "valid"], [8, "same", ""], [8, "same", "same"]]
         dense = 16
         dropout = 0.25
         optimizer = ["sgd", "adam"]
@@ -28,7 +28,7 @@ pub fn small() -> NetworkSpec {
         validation = 5000
         augment = { shift = 1.0, rotate = 5.0, scale = 0.1 }
     "#;
-    spec::parse(table).unwrap().remove(0)
+    networks::parse(table).unwrap().remove(0)
 }
 
 pub fn options(out: &Path, resume: bool) -> Options {
