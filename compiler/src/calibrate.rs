@@ -33,6 +33,14 @@ impl Method {
             Self::Clip => "clip",
         }
     }
+
+    /// The same where the weights behind all logits have one scale.
+    pub fn name_with_one_scale(self) -> &'static str {
+        match self {
+            Self::MinMax => "min-max, one scale",
+            Self::Clip => "clip, one scale",
+        }
+    }
 }
 
 /// A range of real values that contains zero.

@@ -10,7 +10,7 @@ use crate::calibrate::{self, LayerRange, Method};
 use crate::evaluate::{Answer, Classify, expect_size, log_softmax};
 use crate::graph::{Activation, Network};
 use crate::pack::Packer;
-use crate::quantize::{Outputs, QuantizedNetwork, quantize};
+use crate::quantize::{Outputs, QuantizedNetwork, Scales, quantize};
 use crate::{CompileError, Core, OnnxModel, float, onnx, order, overflow, qdq};
 
 /// Images on which the import is checked against tract.
@@ -149,7 +149,7 @@ pub fn compile_with(
     order::short_branches_first(&mut network);
     expect_size(network.input, training)?;
     let [measured, compared] = samples(training, options.calibration_images)?;
-    progress(Progress::Total(measured.len() + compared.len() * (1 + Method::ALL.len())));
+    progress(Progress::Total(measured.len() + compared.len() * (2 + Method::ALL.len())));
     check_import(&network, onnx, &measured)?;
 
     let done = || progress(Progress::Image);
@@ -162,22 +162,29 @@ pub fn compile_with(
         })
         .collect();
     let mut packer = Packer::default();
-    let mut best: Option<(Candidate, QuantizedNetwork, Vec<u8>)> = None;
-    let mut candidates = Vec::new();
-    for method in Method::ALL {
+    let mut attempt = |method: Method, logits: Scales| -> Result<Attempt, CompileError> {
         let ranges: Vec<LayerRange> = histograms.iter().map(|histogram| histogram.range(method)).collect();
-        let quantized = quantize(&network, &ranges, options.outputs)?;
+        let quantized = quantize(&network, &ranges, options.outputs, logits)?;
         overflow::prove(&quantized)?;
         let tnet = packer.pack(&quantized, &options.name, options.optimize, options.core)?;
-        let candidate = compare(method, &network, &Model::parse(&tnet)?, (&compared, &expected), &done)?;
-        candidates.push(candidate.clone());
-        if best.as_ref().is_none_or(|(best, ..)| candidate.divergence < best.divergence) {
-            best = Some((candidate, quantized, tnet));
-        }
-    }
-    let Some((kept, quantized, tnet)) = best else {
-        return Err(CompileError::Calibration("no method was tried".into()));
+        let name = match logits {
+            Scales::PerChannel => method.name(),
+            Scales::One => method.name_with_one_scale(),
+        };
+        let candidate = compare(name, &network, &Model::parse(&tnet)?, (&compared, &expected), &done)?;
+        Ok(Attempt { method, candidate, quantized, tnet })
     };
+    let [first, second] = Method::ALL.map(|method| attempt(method, Scales::PerChannel));
+    let (first, second) = (first?, second?);
+    let mut candidates = vec![first.candidate.clone(), second.candidate.clone()];
+    let mut best = first.or(second);
+    // Classes of like ranges may do as well with one scale for all.
+    if has_logits(&network) {
+        let third = attempt(best.method, Scales::One)?;
+        candidates.push(third.candidate.clone());
+        best = best.or(third);
+    }
+    let Attempt { candidate: kept, quantized, tnet, .. } = best;
     let report = Report {
         method: kept.method,
         candidates,
@@ -189,6 +196,21 @@ pub fn compile_with(
     };
     let qdq = qdq::write(&quantized, &options.name, &[("method", kept.method), ("optimize", options.optimize.name())]);
     Ok(Compiled { network, quantized, tnet, qdq, report })
+}
+
+/// One way to quantize the network.
+struct Attempt {
+    method: Method,
+    candidate: Candidate,
+    quantized: QuantizedNetwork,
+    tnet: Vec<u8>,
+}
+
+impl Attempt {
+    /// The better one: this, unless the other's divergence is less.
+    fn or(self, other: Self) -> Self {
+        if other.candidate.divergence < self.candidate.divergence { other } else { self }
+    }
 }
 
 /// Two samples of `count` images each, evenly spread over the set, without an image in common.
@@ -271,7 +293,7 @@ fn largest(values: &[f32]) -> f32 {
 
 /// How close the integers come to what the floats give for the same images.
 fn compare(
-    method: Method,
+    method: &'static str,
     network: &Network,
     model: &Model<'_>,
     (images, expected): (&[&[u8]], &[Vec<f32>]),
@@ -290,7 +312,7 @@ fn compare(
         .collect::<Result<_, CompileError>>()?;
     let count = results.len() as f64;
     Ok(Candidate {
-        method: method.name(),
+        method,
         divergence: results.iter().map(|(divergence, _)| divergence).sum::<f64>() / count,
         agreement: results.iter().filter(|(_, same)| *same).count() as f64 / count,
     })

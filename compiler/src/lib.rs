@@ -44,5 +44,5 @@ pub use compile::{Candidate, Compiled, Optimize, Options, Progress, Report, comp
 pub use error::CompileError;
 pub use evaluate::Evaluation;
 pub use processor::Core;
-pub use quantize::Outputs;
+pub use quantize::{Outputs, Scales};
 pub use tract::OnnxModel;

@@ -51,6 +51,7 @@ mod tests {
             bias: vec![bias],
             folded_bias: vec![bias],
             steps: vec![1.0],
+            logit_step: 1.0,
             multipliers: vec![1],
             shifts: vec![1],
             table: vec![],

@@ -12,6 +12,11 @@ use crate::stage::Stage;
 /// Most logits that are taken to be classes.
 const MOST_LOGITS: u16 = 256;
 
+/// Steps of a logit in one of the accumulator with the largest, where there is room for them.
+const LOGIT_PARTS: f64 = 256.0;
+/// No logit is beyond what a requantization gives.
+const LARGEST_LOGIT: f64 = (1 << 30) as f64;
+
 /// What leaves a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outputs {
@@ -22,6 +27,16 @@ pub enum Outputs {
     Logits,
     /// Bytes.
     Bytes,
+}
+
+/// The scales of a layer's weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scales {
+    /// One for each output channel.
+    #[default]
+    PerChannel,
+    /// The same for all.
+    One,
 }
 
 /// A network of integers.
@@ -62,6 +77,8 @@ pub struct QuantizedLayer {
     pub folded_bias: Vec<i32>,
     /// The real value of one step of the accumulator.
     pub steps: Vec<f64>,
+    /// The real value of one step of the logits; of no meaning for other layers.
+    pub logit_step: f64,
     /// What an accumulator is multiplied with.
     pub multipliers: Vec<i32>,
     /// The powers of two that it is then divided by.
@@ -87,7 +104,7 @@ impl QuantizedNetwork {
     /// The real value of one step of what leaves.
     pub fn output_scale(&self) -> f32 {
         self.layers.last().map_or(1.0, |layer| match layer.record.activation {
-            Activation::Logits => logit_step(&layer.steps) as f32,
+            Activation::Logits => layer.logit_step as f32,
             Activation::Clamp | Activation::Table | Activation::ByteTable => layer.output_quantization.scale,
         })
     }
@@ -111,15 +128,21 @@ impl QuantizedLayer {
     }
 }
 
-/// Quantizes the network; `ranges` holds what each layer's sums and output cover.
-pub fn quantize(network: &Network, ranges: &[LayerRange], outputs: Outputs) -> Result<QuantizedNetwork, CompileError> {
+/// Quantizes the network; `ranges` holds what each layer's sums and output cover, `logits` is how the weights behind logits are
+/// scaled.
+pub fn quantize(
+    network: &Network,
+    ranges: &[LayerRange],
+    outputs: Outputs,
+    logits: Scales,
+) -> Result<QuantizedNetwork, CompileError> {
     let input_quantization = Quantization::PIXELS;
     let mut quantized = QuantizedNetwork { input: network.input, input_quantization, layers: Vec::new() };
     for (index, (layer, &range)) in network.layers.iter().zip(ranges).enumerate() {
         let inputs: Vec<_> = layer.record.input_maps().map(|map| quantized.quantization(map)).collect();
         let is_last = index + 1 == network.layers.len();
-        let is_logits = is_last && outputs.are_logits(layer);
-        quantized.layers.push(quantize_layer(layer, inputs, range, is_logits)?);
+        let logits = (is_last && outputs.are_logits(layer)).then_some(logits);
+        quantized.layers.push(quantize_layer(layer, inputs, range, logits)?);
     }
     Ok(quantized)
 }
@@ -128,13 +151,15 @@ fn quantize_layer(
     layer: &Layer,
     inputs: Vec<Quantization>,
     range: LayerRange,
-    is_logits: bool,
+    logits: Option<Scales>,
 ) -> Result<QuantizedLayer, CompileError> {
     ops::check(layer)?;
-    let integers = ops::of(layer.record.op).integers(layer, &inputs);
+    let integers = ops::of(layer.record.op).integers(layer, &inputs, logits.unwrap_or_default());
+    let is_logits = logits.is_some();
     let stage = Stage::of(layer, range, inputs[0]);
     let folded_bias = folded_bias(layer, &integers)?;
-    let step = if is_logits { logit_step(&integers.steps) } else { stage.step };
+    let logit_step = logit_step(&integers);
+    let step = if is_logits { logit_step } else { stage.step };
     let mut scales = Vec::with_capacity(integers.steps.len());
     for (channel, own) in integers.steps.iter().enumerate() {
         scales.push(multiplier(own / step).ok_or_else(|| CompileError::Quantization {
@@ -167,6 +192,7 @@ fn quantize_layer(
         bias: integers.bias.iter().map(|&bias| bias as i32).collect(),
         folded_bias,
         steps: integers.steps,
+        logit_step,
         multipliers,
         shifts,
         table: stage.table,
@@ -185,7 +211,14 @@ fn folded_bias(layer: &Layer, integers: &Integers) -> Result<Vec<i32>, CompileEr
         .collect()
 }
 
-/// The common step of all logits: the largest of the accumulators, so that none of them grows and overflows.
-fn logit_step(steps: &[f64]) -> f64 {
-    steps.iter().fold(0.0, |largest, &step| largest.max(step))
+/// The common step of all logits: small beside the steps of the accumulators, so that its rounding is, too, and large enough
+/// for the largest logit that there may be.
+fn logit_step(integers: &Integers) -> f64 {
+    let largest = integers.steps.iter().fold(0.0, |largest: f64, &step| largest.max(step));
+    let filters = integers.weights.chunks_exact((integers.weights.len() / integers.steps.len().max(1)).max(1));
+    let reach = filters.zip(&integers.bias).zip(&integers.steps).map(|((filter, &bias), step)| {
+        let sum: f64 = filter.iter().map(|&weight| 255.0 * f64::from(weight.unsigned_abs())).sum();
+        (2.0 * sum + bias.abs() as f64) * step
+    });
+    (largest / LOGIT_PARTS).max(reach.fold(0.0, f64::max) / LARGEST_LOGIT)
 }

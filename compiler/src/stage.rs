@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn every_table_is_within_a_step_and_a_half_of_its_function() {
+    fn every_table_is_within_two_steps_of_its_function() {
         let sums = [Range { low: -3.0, high: 9.0 }, Range { low: -8.0, high: 2.0 }, Range { low: -0.5, high: 0.4 }];
         let all = [
             Function::Sigmoid,
@@ -159,7 +159,7 @@ mod tests {
         for function in all {
             for sums in sums {
                 let error = largest_error(function, sums);
-                assert!(error <= 1.5, "{function:?} on {sums:?}: {error}");
+                assert!(error <= 2.0, "{function:?} on {sums:?}: {error}");
             }
         }
     }

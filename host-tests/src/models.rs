@@ -11,7 +11,7 @@ use ::networks::NetworkSpec;
 use anyhow::{Context, Result};
 use compiler::calibrate::{Method, measure};
 use compiler::quantize::{QuantizedNetwork, quantize};
-use compiler::{Core, Optimize, Options, Outputs, compile, overflow, pack};
+use compiler::{Core, Optimize, Options, Outputs, Scales, compile, overflow, pack};
 use dataset::{Dataset, Split};
 
 use crate::networks::{self, with_random_weights};
@@ -90,7 +90,7 @@ pub fn random(spec: &NetworkSpec) -> Result<QuantizedNetwork> {
     let images: Vec<&[u8]> = images.iter().map(Vec::as_slice).collect();
     let measurements = measure(&network, &images, &|| {});
     let ranges: Vec<_> = measurements.iter().map(|measurement| measurement.range(Method::MinMax)).collect();
-    let quantized = quantize(&network, &ranges, Outputs::Auto)?;
+    let quantized = quantize(&network, &ranges, Outputs::Auto, Scales::PerChannel)?;
     overflow::prove(&quantized)?;
     Ok(quantized)
 }

@@ -4,7 +4,7 @@ use super::{Integers, LARGEST, Operator};
 use crate::graph::Layer;
 use crate::qdq::Writer;
 use crate::quantization::Quantization;
-use crate::quantize::QuantizedLayer;
+use crate::quantize::{QuantizedLayer, Scales};
 
 /// The larger of the two factors.
 const LARGEST_FACTOR: f64 = (1 << 14) as f64;
@@ -19,7 +19,7 @@ impl Operator for Add {
         inputs[0].iter().zip(inputs[1]).map(|(a, b)| first * a + second * b + bias).collect()
     }
 
-    fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers {
+    fn integers(&self, layer: &Layer, inputs: &[Quantization], _scales: Scales) -> Integers {
         let real = |index: usize| f64::from(inputs[index].scale) * f64::from(layer.weights[index]);
         let reals = [real(0), real(1)];
         let largest = reals.iter().fold(0.0, |largest: f64, real| largest.max(real.abs()));

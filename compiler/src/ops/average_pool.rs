@@ -5,7 +5,7 @@ use crate::graph::Layer;
 use crate::onnx::writer::int;
 use crate::qdq::{Writer, pooled};
 use crate::quantization::Quantization;
-use crate::quantize::QuantizedLayer;
+use crate::quantize::{QuantizedLayer, Scales};
 
 /// The operator. It has a scale for each number of values that a window may have in the map.
 pub struct AveragePool;
@@ -23,7 +23,7 @@ impl Operator for AveragePool {
         })
     }
 
-    fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers {
+    fn integers(&self, layer: &Layer, inputs: &[Quantization], _scales: Scales) -> Integers {
         let input = inputs[0];
         let taps = layer.record.window.taps();
         let divisor = |count: usize| if layer.counts_padding { taps } else { count };

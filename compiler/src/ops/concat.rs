@@ -5,7 +5,7 @@ use crate::graph::Layer;
 use crate::onnx::writer::int;
 use crate::qdq::Writer;
 use crate::quantization::Quantization;
-use crate::quantize::QuantizedLayer;
+use crate::quantize::{QuantizedLayer, Scales};
 
 /// The operator. Each map comes to the scale of the output.
 pub struct Concat;
@@ -17,7 +17,7 @@ impl Operator for Concat {
         pixels.flat_map(|(a, b)| a.iter().chain(b).copied()).collect()
     }
 
-    fn integers(&self, _layer: &Layer, inputs: &[Quantization]) -> Integers {
+    fn integers(&self, _layer: &Layer, inputs: &[Quantization], _scales: Scales) -> Integers {
         Integers {
             bias: vec![0; inputs.len()],
             zero_sums: inputs.iter().map(|input| i64::from(input.zero_point)).collect(),

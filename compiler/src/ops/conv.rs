@@ -7,7 +7,7 @@ use super::{Integers, Operator, filters};
 use crate::graph::Layer;
 use crate::qdq::{Writer, windowed};
 use crate::quantization::Quantization;
-use crate::quantize::QuantizedLayer;
+use crate::quantize::{QuantizedLayer, Scales};
 
 /// The operator; its groups are in the record.
 pub struct Conv;
@@ -23,8 +23,8 @@ impl Operator for Conv {
         })
     }
 
-    fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers {
-        filters::integers(layer, inputs[0])
+    fn integers(&self, layer: &Layer, inputs: &[Quantization], scales: Scales) -> Integers {
+        filters::integers(layer, inputs[0], scales)
     }
 
     fn bounds(&self, layer: &QuantizedLayer, scale: usize) -> (i64, i64) {

@@ -6,7 +6,7 @@ use crate::graph::Layer;
 use crate::onnx::writer::int;
 use crate::qdq::Writer;
 use crate::quantization::Quantization;
-use crate::quantize::QuantizedLayer;
+use crate::quantize::{QuantizedLayer, Scales};
 
 /// The operator.
 pub struct Dense;
@@ -16,8 +16,8 @@ impl Operator for Dense {
         layer.filters().zip(&layer.bias).map(|(filter, bias)| bias + dot(filter, inputs[0])).collect()
     }
 
-    fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers {
-        filters::integers(layer, inputs[0])
+    fn integers(&self, layer: &Layer, inputs: &[Quantization], scales: Scales) -> Integers {
+        filters::integers(layer, inputs[0], scales)
     }
 
     fn bounds(&self, layer: &QuantizedLayer, scale: usize) -> (i64, i64) {

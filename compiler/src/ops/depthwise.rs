@@ -4,7 +4,7 @@ use super::{Integers, Operator, filters};
 use crate::graph::Layer;
 use crate::qdq::{Writer, windowed};
 use crate::quantization::Quantization;
-use crate::quantize::QuantizedLayer;
+use crate::quantize::{QuantizedLayer, Scales};
 
 /// The operator.
 pub struct DepthwiseConv;
@@ -17,8 +17,8 @@ impl Operator for DepthwiseConv {
         })
     }
 
-    fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers {
-        filters::integers(layer, inputs[0])
+    fn integers(&self, layer: &Layer, inputs: &[Quantization], scales: Scales) -> Integers {
+        filters::integers(layer, inputs[0], scales)
     }
 
     fn bounds(&self, layer: &QuantizedLayer, scale: usize) -> (i64, i64) {

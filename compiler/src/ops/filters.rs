@@ -4,7 +4,7 @@ use super::windows::{dot, gather};
 use super::{Integers, LARGEST};
 use crate::graph::Layer;
 use crate::quantization::Quantization;
-use crate::quantize::QuantizedLayer;
+use crate::quantize::{QuantizedLayer, Scales};
 
 /// Largest size of a quantized weight.
 const WEIGHT_LIMIT: f32 = 127.0;
@@ -44,9 +44,13 @@ pub fn group(layer: &Layer, channels: usize, first: usize, filter: &[f32], patch
     taps.map(|(pixel, weights)| dot(&pixel[first..][..channels], weights)).sum()
 }
 
-/// Filters of 8 bits with a scale an output channel.
-pub fn integers(layer: &Layer, input: Quantization) -> Integers {
-    let weight_scales = weight_scales(layer, input.scale);
+/// Filters of 8 bits.
+pub fn integers(layer: &Layer, input: Quantization, scales: Scales) -> Integers {
+    let mut weight_scales = weight_scales(layer, input.scale);
+    if scales == Scales::One {
+        let largest = weight_scales.iter().fold(0.0f32, |largest, &scale| largest.max(scale));
+        weight_scales.fill(largest);
+    }
     let mut integers = Integers { weights: Vec::with_capacity(layer.weights.len()), ..Default::default() };
     for ((filter, &scale), &bias) in layer.filters().zip(&weight_scales).zip(&layer.bias) {
         let steps = |weight: f32| (weight / scale).round().clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT) as i8;

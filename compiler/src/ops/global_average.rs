@@ -4,7 +4,7 @@ use super::{Integers, LARGEST, Operator};
 use crate::graph::Layer;
 use crate::qdq::Writer;
 use crate::quantization::Quantization;
-use crate::quantize::QuantizedLayer;
+use crate::quantize::{QuantizedLayer, Scales};
 
 /// The operator.
 pub struct GlobalAverage;
@@ -17,7 +17,7 @@ impl Operator for GlobalAverage {
         layer.bias.iter().enumerate().map(|(channel, bias)| bias + mean(channel)).collect()
     }
 
-    fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers {
+    fn integers(&self, layer: &Layer, inputs: &[Quantization], _scales: Scales) -> Integers {
         let input = inputs[0];
         let pixels = usize::from(layer.record.input.height) * usize::from(layer.record.input.width);
         // An average has weights of one, whose step is a part of one; in the precision that weights have.

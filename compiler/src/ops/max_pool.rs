@@ -4,7 +4,7 @@ use super::{Integers, Operator, windows};
 use crate::graph::Layer;
 use crate::qdq::{Writer, pooled};
 use crate::quantization::Quantization;
-use crate::quantize::QuantizedLayer;
+use crate::quantize::{QuantizedLayer, Scales};
 
 /// The operator. Its bytes stay as they are.
 pub struct MaxPool;
@@ -14,7 +14,7 @@ impl Operator for MaxPool {
         windows::reduce(layer, inputs[0], |window| window.fold(f32::NEG_INFINITY, f32::max))
     }
 
-    fn integers(&self, _layer: &Layer, _inputs: &[Quantization]) -> Integers {
+    fn integers(&self, _layer: &Layer, _inputs: &[Quantization], _scales: Scales) -> Integers {
         Integers::default()
     }
 

@@ -17,7 +17,7 @@ use crate::CompileError;
 use crate::graph::Layer;
 use crate::qdq::Writer;
 use crate::quantization::Quantization;
-use crate::quantize::QuantizedLayer;
+use crate::quantize::{QuantizedLayer, Scales};
 
 /// The integers of a layer before its requantization.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,8 +43,8 @@ pub trait Operator: Sync {
     /// reads.
     fn sums(&self, layer: &Layer, inputs: &[&[f32]]) -> Vec<f32>;
 
-    /// The layer as integers; `inputs`: how the maps are quantized that it reads.
-    fn integers(&self, layer: &Layer, inputs: &[Quantization]) -> Integers;
+    /// The layer as integers; `inputs`: how the maps are quantized that it reads; `scales`: those of its weights.
+    fn integers(&self, layer: &Layer, inputs: &[Quantization], scales: Scales) -> Integers;
 
     /// The least and the greatest value that the sum for a scale, without its bias, can have in any order of summation.
     fn bounds(&self, layer: &QuantizedLayer, scale: usize) -> (i64, i64);
