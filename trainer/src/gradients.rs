@@ -19,7 +19,8 @@ use crate::files;
 use crate::network::Network;
 use crate::optimizer::KerasOptimizer;
 use crate::progress::Progress;
-use crate::step::{Step, Stepper, failed};
+use crate::step::{Step, failed};
+use crate::stepper::Stepper;
 use crate::written::written;
 
 /// File name in the directory of the models.

@@ -27,6 +27,7 @@ pub mod rng;
 #[cfg(feature = "several-devices")]
 pub mod several;
 pub mod step;
+pub mod stepper;
 pub mod summary;
 pub mod train;
 pub mod weights;

@@ -44,7 +44,7 @@ impl Several {
         Self { devices: devices.to_vec(), step: MultiDevicesTrainStep::new(devices) }
     }
 
-    /// As [`crate::step::Stepper::step`].
+    /// As [`crate::stepper::Stepper::step`].
     pub fn step(
         &self,
         network: &Network,

@@ -22,7 +22,8 @@ use crate::optimizer::KerasOptimizer;
 use crate::plot::{Confusion, Curves, Picture};
 use crate::progress::Progress;
 use crate::rng::Rng;
-use crate::step::{Step, Stepper, failed};
+use crate::step::{Step, failed};
+use crate::stepper::Stepper;
 
 /// Images on which the exported file is compared with the network.
 const EXPORT_CHECK_IMAGES: usize = 200;

@@ -5,7 +5,8 @@ use burn::tensor::{Device, Tensor};
 use trainer::data;
 use trainer::data::Data;
 use trainer::network::Network;
-use trainer::step::{Step, Stepper};
+use trainer::step::Step;
+use trainer::stepper::Stepper;
 
 /// Batch normalization sees one device's part of the batch. Here both parts hold the same images, so that it computes the
 /// same as on the whole batch, and so must the gradients.
