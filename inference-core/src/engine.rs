@@ -59,12 +59,12 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         if K::USES != only::ALL && model.uses() & !K::USES != 0 {
             return Err(NetworkError::KernelMissing);
         }
-        let layer = Layer::new(Op::Dense, model.input(), model.input());
         Ok(Self {
             model: *model,
             arena,
-            schedule: Schedule::new(model),
-            layer,
+            // Not restarted here: that would be a copy on the stack.
+            schedule: Schedule::IDLE,
+            layer: Layer::NONE,
             input: Map::default(),
             parameters: Parameters::default(),
             kernels: PhantomData,
@@ -79,7 +79,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     /// Forgets the current image.
     #[inline(never)]
     pub fn reset(&mut self) {
-        self.schedule.restart(&self.model);
+        self.schedule.forget();
     }
 
     /// Classifies a whole image: `height * width * channels` bytes, row by row, channel fastest.
@@ -105,6 +105,9 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         }
         if self.missing_rows() == 0 {
             return Err(InputError::TooManyRows);
+        }
+        if self.schedule.produced(0) == 0 {
+            self.schedule.restart(&self.model);
         }
         while let Step::Worked { .. } = self.step() {}
         let pixels = self.open_row(0, 0);
@@ -172,12 +175,9 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         self.schedule.advance(index, &self.layer, rows);
     }
 
-    /// Reads what the file says of the layer that works. Not inline: the copy on the stack is gone when the layer works.
-    #[inline(never)]
+    /// Reads what the file says of the layer that works.
     fn load(&mut self, index: usize) {
-        if let Some(layer) = self.model.layer(index) {
-            self.input = self.model.map_at(usize::from(layer.inputs[0]));
-            self.layer = layer;
+        if self.model.read(index, &mut self.layer, &mut self.input).is_some() {
             self.parameters = self.model.parameters(&self.layer);
         }
     }
@@ -223,7 +223,8 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         let unit = &Unit { layer, parameters: &self.parameters };
         let second = self.model.map_at(usize::from(layer.inputs[1]));
         let [first, second] = [&self.input, &second].map(|map| pixels_of(map, row));
-        if let Some([first, second, output, ..]) = cut(self.arena, [first, second, output, 0..0, 0..0]) {
+        // Parsing has checked that these are disjoint.
+        if let Ok([first, second, output]) = self.arena.get_disjoint_mut([first, second, output]) {
             match layer.op {
                 Op::Add => K::add_row(unit, [first, second], output),
                 Op::Concat => K::concat_row(unit, [first, second], output),
@@ -246,7 +247,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         let unit = &Unit { layer, parameters: &self.parameters };
         let added = self.schedule.added(index);
         let row = pixels_of(&self.input, added);
-        if let Some([row, scratch, output, ..]) = cut(self.arena, [row, arena::scratch(layer), output, 0..0, 0..0]) {
+        if let Ok([row, scratch, output]) = self.arena.get_disjoint_mut([row, arena::scratch(layer), output]) {
             let accumulators = scratch.as_chunks_mut::<4>().0;
             if added == 0 {
                 for (accumulator, bias) in accumulators.iter_mut().zip(unit.parameters.bias.as_chunks::<4>().0) {
@@ -284,8 +285,8 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     fn open_row(&mut self, map: usize, ahead: u16) -> Range<usize> {
         let row = self.schedule.produced(map) + ahead;
         let map = &self.model.map_at(map);
-        let pixels = pixels_of(map, row);
         let [whole, _] = arena::rows(map, row..row + 1);
+        let pixels = pixels_in(map, &whole);
         for padding in [whole.start..pixels.start, pixels.end..whole.end] {
             if let Some(padding) = self.arena.get_mut(padding) {
                 padding.fill(map.zero_point);
@@ -298,14 +299,13 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
 /// The arena range of a row of a map, without its padding.
 fn pixels_of(map: &Map, row: u16) -> Range<usize> {
     let [row, _] = arena::rows(map, row..row + 1);
-    let start = row.start + usize::from(map.ring.pad_left) * usize::from(map.shape.channels);
-    start..start + map.shape.row_len()
+    pixels_in(map, &row)
 }
 
-/// Pieces of the arena, which parsing has checked to be disjoint; `0..0` is in no other.
-#[inline(never)]
-fn cut(arena: &mut [u8], ranges: [Range<usize>; 5]) -> Option<[&mut [u8]; 5]> {
-    arena.get_disjoint_mut(ranges).ok()
+/// What is between the paddings of a row.
+fn pixels_in(map: &Map, row: &Range<usize>) -> Range<usize> {
+    let start = row.start + usize::from(map.ring.pad_left) * usize::from(map.shape.channels);
+    start..start + map.shape.row_len()
 }
 
 /// The memory of a step that slides a window.
@@ -332,8 +332,9 @@ fn sliding<'a>(
     let is_full = until_end.start < from_start.end;
     let (turn, start_len) = (until_end.start.wrapping_sub(from_start.start), from_start.len());
     let [ring, rest] = if is_full { [from_start.start..until_end.end, 0..0] } else { [until_end, from_start] };
+    // Parsing has checked that these are disjoint.
     let ranges = [ring, rest, first, second, arena::scratch(layer)];
-    let [ring, rest, first, second, workspace] = cut(arena, ranges)?;
+    let [ring, rest, first, second, workspace] = arena.get_disjoint_mut(ranges).ok()?;
     let parts = if is_full { [ring.get(turn..)?, ring.get(..start_len)?] } else { [&*ring, &*rest] };
     // The ring has the padding of the reader with the most; this one begins where its own does.
     let [pad_left, _] = layer.row_padding();

@@ -199,6 +199,9 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// No value.
+    const NONE: Self = Self { height: 0, width: 0, channels: 0 };
+
     /// Number of values.
     pub fn len(&self) -> usize {
         usize::from(self.height) * self.row_len()
@@ -328,14 +331,6 @@ impl Map {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)] // As in the record, so that it is read by whole words.
 pub struct Layer {
-    /// The operator.
-    pub op: Op,
-    /// How the weights are stored.
-    pub algorithm: Algorithm,
-    /// What happens to an accumulator.
-    pub activation: Activation,
-    /// The entry of a [`Activation::ByteTable`] for a pre-activation of zero.
-    pub table_zero: u8,
     /// The window of a convolution or pooling, [`Window::UNIT`] for other operators.
     pub window: Window,
     /// Max pooling, [`Pool::NONE`] where there is none.
@@ -350,6 +345,8 @@ pub struct Layer {
     pub low: u8,
     /// Largest output.
     pub high: u8,
+    /// The entry of a [`Activation::ByteTable`] for a pre-activation of zero.
+    pub table_zero: u8,
     /// Input rows that must have arrived before a layer that slides a window begins, if it is to wait
     /// for more than its first window: at most the input's height.
     pub start_rows: u16,
@@ -379,9 +376,18 @@ pub struct Layer {
     pub input: Shape,
     /// Zero point of the first of them. Not in the record: it stands with the map.
     pub input_zero_point: u8,
+    /// The operator.
+    pub op: Op,
+    /// How the weights are stored.
+    pub algorithm: Algorithm,
+    /// What happens to an accumulator.
+    pub activation: Activation,
 }
 
 impl Layer {
+    /// A layer before it is read.
+    pub(crate) const NONE: Self = Self::new(Op::Dense, Shape::NONE, Shape::NONE);
+
     /// A direct layer on one map, without window, pooling or zero points, whose parameters and memory have no place yet.
     pub const fn new(op: Op, input: Shape, output: Shape) -> Self {
         Self {
@@ -428,19 +434,16 @@ impl Layer {
         bytes
     }
 
-    /// The layer in these bytes, which reads a map of this shape and zero point; `None` where a code is unknown. Shapes are not
-    /// checked here.
+    /// Becomes the layer in these bytes, which reads a map of this shape and zero point; `None` where a code is unknown. Shapes are
+    /// not checked here. In place: a layer that is copied takes a board long.
     #[inline(always)]
-    pub fn decode(bytes: &[u8; LAYER_LEN], input: Shape, input_zero_point: u8) -> Option<Self> {
-        let mut layer = Self {
-            op: Op::from_code(bytes[record::OP])?,
-            algorithm: Algorithm::from_code(bytes[record::ALGORITHM])?,
-            activation: Activation::from_code(bytes[record::ACTIVATION])?,
-            input_zero_point,
-            ..Self::new(Op::Dense, input, Shape { height: 0, width: 0, channels: 0 })
-        };
-        layer.fields(&mut Decoder(bytes));
-        Some(layer)
+    pub fn decode(&mut self, bytes: &[u8; LAYER_LEN], input: Shape, input_zero_point: u8) -> Option<()> {
+        self.op = Op::from_code(bytes[record::OP])?;
+        self.algorithm = Algorithm::from_code(bytes[record::ALGORITHM])?;
+        self.activation = Activation::from_code(bytes[record::ACTIVATION])?;
+        (self.input, self.input_zero_point) = (input, input_zero_point);
+        self.fields(&mut Decoder(bytes));
+        Some(())
     }
 
     /// Whether the layer in these bytes has [`Window::UNIT`].

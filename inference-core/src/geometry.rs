@@ -120,7 +120,7 @@ impl Layer {
 }
 
 /// How often a window fits; 0 where it does not.
-#[inline(never)]
+#[inline]
 fn positions(size: usize, window: u8, stride: u8) -> usize {
     match (size.checked_sub(usize::from(window)), usize::from(stride)) {
         (None, _) | (_, 0) => 0,

@@ -135,7 +135,7 @@ impl<'m> Model<'m> {
         for index in 0..self.header().layer_count {
             self.check_inputs(index).ok_or(ParseError::Shape { layer: index })?;
             let is_reserved = self.record_bytes(index.into()).is_some_and(Layer::is_reserved);
-            let (true, Some(layer)) = (is_reserved, &self.record(index)) else {
+            let (true, Some(layer)) = (is_reserved, &self.layer(index.into())) else {
                 return Err(ParseError::UnknownCode { layer: index });
             };
             self.check_shape(layer, index).ok_or(ParseError::Shape { layer: index })?;
@@ -206,16 +206,15 @@ impl<'m> Model<'m> {
     }
 
     /// A layer, counted from 0.
+    #[inline(never)]
     pub fn layer(&self, index: usize) -> Option<Layer> {
-        u16::try_from(index)
-            .ok()
-            .filter(|&index| index < self.header().layer_count)
-            .and_then(|index| self.record(index))
+        let mut layer = Layer::NONE;
+        self.read(index, &mut layer, &mut Map::default()).map(|()| layer)
     }
 
     /// All layers in order.
     pub fn layers(&self) -> impl Iterator<Item = Layer> + '_ {
-        (0..self.header().layer_count).filter_map(|index| self.record(index))
+        (0..self.layer_count()).filter_map(|index| self.layer(index))
     }
 
     /// The kernels that its layers need, a bit each: see [`Only`](crate::kernels::Only).
@@ -226,8 +225,14 @@ impl<'m> Model<'m> {
     /// The numbers that a layer's kernel reads.
     pub fn parameters(&self, layer: &Layer) -> Parameters<'m> {
         let section = |(offset, len): (u32, usize)| self.section(offset, len).unwrap_or(&[]);
-        let [weights, bias, multipliers, shifts, table] = sections(layer).map(section);
-        Parameters { weights, bias, multipliers, shifts, table }
+        let [weights, bias, multipliers, shifts, table] = sections(layer);
+        Parameters {
+            weights: section(weights),
+            bias: section(bias),
+            multipliers: section(multipliers),
+            shifts: section(shifts),
+            table: section(table),
+        }
     }
 
     #[inline(always)]
@@ -240,11 +245,13 @@ impl<'m> Model<'m> {
         self.bytes.get(HEADER_LEN + index * LAYER_LEN..)?.first_chunk()
     }
 
-    fn record(&self, index: u16) -> Option<Layer> {
-        let bytes = self.record_bytes(usize::from(index))?;
+    /// Reads a layer, counted from 0, and the first map that it reads.
+    #[inline(never)]
+    pub(crate) fn read(&self, index: usize, layer: &mut Layer, input: &mut Map) -> Option<()> {
+        let bytes = self.record_bytes(index).filter(|_| index < self.layer_count())?;
         let [first, _] = Layer::decode_inputs(bytes);
-        let input = self.map_at(usize::from(first));
-        Layer::decode(bytes, input.shape, input.zero_point)
+        *input = self.map_at(usize::from(first));
+        layer.decode(bytes, input.shape, input.zero_point)
     }
 
     /// A map; an empty one where there is none, which parsing excludes.
@@ -400,7 +407,7 @@ impl Layers for Model<'_> {
 }
 
 /// Where weights, biases, multipliers, shifts and table of a layer begin, and their bytes; none where there is no such section.
-#[inline(never)]
+#[inline]
 fn sections(layer: &Layer) -> [(u32, usize); 5] {
     let scales = layer.scales();
     let weights = match layer.weights_len as usize {

@@ -42,9 +42,9 @@ pub struct Schedule {
 struct Progress {
     /// The maps that it reads; one of them twice where it reads one.
     inputs: [u8; MAX_INPUTS],
-    /// Rows of each of them that must be there before the layer can work again: for a layer that accumulates, one more
-    /// than it has added; [`NEVER`] when all its rows are made.
-    needed: u16,
+    /// The layer can work again when each of them has more rows than this: as many as a layer that accumulates has added;
+    /// [`NEVER`] when all its rows are made.
+    behind: u16,
     /// The first row of each of them that it will still read; [`NEVER`] when there is none.
     first: u16,
 }
@@ -61,23 +61,26 @@ pub struct Turn {
 }
 
 impl Schedule {
-    /// The state before an image.
-    pub fn new(layers: &(impl Layers + ?Sized)) -> Self {
-        let progress = Progress { inputs: [0; MAX_INPUTS], needed: NEVER, first: 0 };
-        let mut schedule = Self { produced: [0; MAX_MAPS], progress: [progress; MAX_LAYERS] };
-        schedule.restart(layers);
-        schedule
+    /// No layer can work: [`restart`](Self::restart) comes first. Zeros, so that nothing of it is in flash.
+    pub(crate) const IDLE: Self = Self {
+        produced: [0; MAX_MAPS],
+        progress: [Progress { inputs: [0; MAX_INPUTS], behind: 0, first: 0 }; MAX_LAYERS],
+    };
+
+    /// Forgets all rows: no layer can work.
+    pub(crate) fn forget(&mut self) {
+        self.produced.fill(0);
     }
 
     /// Goes back to the state before an image. Not inline: a layer is on the stack meanwhile.
     #[inline(never)]
     pub fn restart(&mut self, layers: &(impl Layers + ?Sized)) {
-        self.produced.fill(0);
+        self.forget();
         for (index, progress) in self.progress.iter_mut().enumerate().take(layers.count()) {
             if let Some(layer) = &layers.get(index) {
                 let [first, second] = layer.inputs;
                 let inputs = [first, if second == NO_MAP { first } else { second }];
-                *progress = Progress { inputs, needed: first_need(layer), first: 0 };
+                *progress = Progress { inputs, behind: first_need(layer).saturating_sub(1), first: 0 };
             }
         }
     }
@@ -86,7 +89,7 @@ impl Schedule {
     pub fn ready(&self, count: usize) -> Option<usize> {
         let layers = self.progress.get(..count).unwrap_or(&[]);
         layers.iter().rposition(|layer| {
-            let is_there = |&map: &u8| self.produced(usize::from(map)) >= layer.needed;
+            let is_there = |&map: &u8| self.produced.get(usize::from(map)).is_some_and(|&rows| rows > layer.behind);
             layer.inputs.iter().all(is_there)
         })
     }
@@ -98,7 +101,7 @@ impl Schedule {
 
     /// Input rows that a layer has added to its accumulators.
     pub fn added(&self, index: usize) -> u16 {
-        self.progress.get(index).map_or(0, |progress| progress.needed.saturating_sub(1))
+        self.progress.get(index).map_or(0, |progress| progress.behind)
     }
 
     /// Counts new rows of a map.
@@ -114,11 +117,11 @@ impl Schedule {
         self.arrive(index + 1, rows);
         let done = self.produced(index + 1);
         if let Some(progress) = self.progress.get_mut(index) {
-            (progress.first, progress.needed) = if layer.accumulates() {
-                (progress.needed, progress.needed + 1)
+            (progress.first, progress.behind) = if layer.accumulates() {
+                (progress.behind + 1, progress.behind + 1)
             } else if done < layer.output.height {
                 let window = RowWindow::of(layer, done);
-                (window.first.max(0) as u16, window.end)
+                (window.first.max(0) as u16, window.end.saturating_sub(1))
             } else {
                 (NEVER, NEVER)
             };
@@ -168,7 +171,8 @@ pub fn simulate<E>(
     layers: &(impl Layers + ?Sized),
     mut visit: impl FnMut(&Schedule, Turn) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut schedule = Schedule::new(layers);
+    let mut schedule = Schedule::IDLE;
+    schedule.restart(layers);
     let height = layers.map(0).map_or(0, |map| map.shape.height);
     loop {
         match schedule.ready(layers.count()) {
