@@ -19,7 +19,7 @@ use flate2::write::GzEncoder;
 use fuzz::corpus;
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 use inference_core::format::{Algorithm, Op, Pool, Shape, Window};
-use protocol::{Benchmark, ErrorCode, FrameError, Info, Prediction, OwnedReply as Reply, Request, VERSION, encode};
+use protocol::{Benchmark, ErrorCode, FrameError, Info, OwnedReply as Reply, Prediction, Request, VERSION, encode};
 
 fn main() -> io::Result<()> {
     write("model", models())?;

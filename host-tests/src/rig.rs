@@ -70,7 +70,11 @@ impl Rig {
         ensure!(arena <= self.image.arena, "the arena has {arena} bytes, the board room for {}", self.image.arena);
         let (pixels, outputs) = (model.input().len() as u64, model.outputs() as u64);
         ensure!(pixels <= self.most_pixels, "an image has {pixels} bytes, the board room for {}", self.most_pixels);
-        ensure!(outputs <= self.most_outputs, "the model has {outputs} outputs, the board room for {}", self.most_outputs);
+        ensure!(
+            outputs <= self.most_outputs,
+            "the model has {outputs} outputs, the board room for {}",
+            self.most_outputs
+        );
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Other people's engines for ONNX networks: tract and ONNX Runtime.
 //!
-//! Both get pixels as `byte / 255` and return every output of the network. One input channel, so that a network
-//! may want `[N, 1, height, width]` or `[N, height, width, 1]`: the bytes are the same.
+//! Both get pixels as `byte / 255` and return every output of the network. Images have their channels side by side, a network
+//! wants `[N, channels, height, width]`, or fewer dimensions for a vector or a series.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -42,7 +42,7 @@ pub fn tract(onnx: &[u8], images: &Dataset) -> Result<Vec<Outputs>> {
         .into_runnable()?;
     let parts = in_parallel(images.len().div_ceil(shape[0]), |batches| {
         let run = |index: usize| {
-            let input = Tensor::from_shape(&shape, &pixels(images, shape[0], index))?;
+            let input = Tensor::from_shape(&shape, &pixels(images, &shape, index))?;
             let outputs = plan.run(tvec![input.into_tvalue()])?;
             let floats =
                 |output: &TValue| Ok(output.cast_to::<f32>()?.to_plain_array_view::<f32>()?.iter().copied().collect());
@@ -63,7 +63,7 @@ pub fn onnx_runtime(onnx: &[u8], images: &Dataset) -> Result<Vec<Outputs>> {
         .map_err(|error| anyhow!("{error}"))?
         .commit_from_memory(onnx)?;
     let mut run = |index: usize| {
-        let input = OrtTensor::from_array((shape.clone(), pixels(images, shape[0], index)))?;
+        let input = OrtTensor::from_array((shape.clone(), pixels(images, &shape, index)))?;
         let outputs = session.run(ort::inputs![input])?;
         by_image(outputs.values().map(|output| floats(&output)).collect::<Result<_>>()?, shape[0])
     };
@@ -103,12 +103,15 @@ fn floats(tensor: &DynValue) -> Result<Vec<f32>> {
     Ok(tensor.try_extract_tensor::<f32>()?.1.to_vec())
 }
 
-/// Pixels of one batch as floats; black where the images end.
-fn pixels(images: &Dataset, batch: usize, index: usize) -> Vec<f32> {
-    let len = batch * images.height() * images.width();
+/// Pixels of one batch as floats, the channel slowest; black where the images end.
+fn pixels(images: &Dataset, shape: &[usize], index: usize) -> Vec<f32> {
+    let (batch, channels) = (shape[0], shape.get(1).copied().unwrap_or(1));
+    let len = shape.iter().product();
     let mut pixels = Vec::with_capacity(len);
     for index in index * batch..images.len().min((index + 1) * batch) {
-        pixels.extend(images.image(index).iter().map(|&pixel| f32::from(pixel) / 255.0));
+        let image = images.image(index);
+        let of_channel = |channel: usize| image.iter().skip(channel).step_by(channels);
+        pixels.extend((0..channels).flat_map(of_channel).map(|&pixel| f32::from(pixel) / 255.0));
     }
     pixels.resize(len, 0.0);
     pixels

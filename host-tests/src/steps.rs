@@ -8,12 +8,14 @@
 mod gains;
 mod table;
 
+use compiler::graph;
+use compiler::quantize::QuantizedNetwork;
 use inference_core::Model;
 use inference_core::format::{Activation, Layer, NO_MAP, Op};
 use serde::Serialize;
 
 use crate::runtimes::Outputs;
-use gains::{Gain, Logits};
+use gains::{FLOAT_ERROR, Gain, Logits};
 use table::Table;
 
 /// The largest logit in size; a sum that floats take beyond it stays there in the core.
@@ -72,6 +74,8 @@ struct LayerBounds {
     gains: Vec<Gain>,
     /// The activation's table, if it has one.
     table: Option<Table>,
+    /// Steps of the output that the function may be off, which a runtime computes in its place.
+    function_noise: f64,
 }
 
 impl Bounds {
@@ -83,6 +87,28 @@ impl Bounds {
             Activation::Clamp | Activation::Table | Activation::ByteTable => None,
         });
         Self { layers, output_scale: f64::from(model.output_scale()), logits }
+    }
+
+    /// The same for a network of which more is known than its file says.
+    ///
+    /// A function of a real number in floats is off by a part of what it adds and multiplies, however small its value is: an ELU
+    /// by a part of one, as it is an exponential less one.
+    pub fn of_compiled(model: &Model<'_>, network: &QuantizedNetwork) -> Self {
+        let mut bounds = Self::of(model);
+        for (bounds, layer) in bounds.layers.iter_mut().zip(&network.layers) {
+            bounds.function_noise = match layer.activation {
+                graph::Activation::Linear | graph::Activation::Clamp(..) => 0.0,
+                graph::Activation::Function(_) => {
+                    let sums = bounds
+                        .gains
+                        .iter()
+                        .zip(&layer.steps)
+                        .map(|(gain, step)| gain.largest_sum(*step, layer.table.len()));
+                    sums.fold(1.0, f64::max) * FLOAT_ERROR / f64::from(layer.output_quantization.scale)
+                }
+            };
+        }
+        bounds
     }
 
     /// How far results are apart, in steps; both as logits, or as bytes less their zero point.
@@ -155,7 +181,7 @@ impl LayerBounds {
             Activation::Table | Activation::ByteTable => Some(Table::new(model.parameters(&layer).table)),
             Activation::Clamp | Activation::Logits => None,
         };
-        Self { gains: gains::of(model, &layer), layer, table }
+        Self { gains: gains::of(model, &layer), layer, table, function_noise: 0.0 }
     }
 
     /// The difference of every value, where those of the maps that the layer reads differ by `inputs` at most; the error
@@ -187,7 +213,7 @@ impl LayerBounds {
             return apart + if is_exact { 0.0 } else { 1.0 };
         }
         match &self.table {
-            Some(table) => table.allowed(apart),
+            Some(table) => table.allowed(apart, self.function_noise),
             // Two numbers that are rounded.
             None => (apart + 1.0).floor(),
         }

@@ -72,8 +72,8 @@ impl Activation {
             Self::Elu(alpha) => onnx.node("Elu", name, &[x], vec![float("alpha", alpha)]),
             Self::Selu => onnx.node("Selu", name, &[x], vec![]),
             Self::Softplus => {
-                // tract 0.23 takes the logarithm of infinity for large values.
-                let limited = clip(onnx, &format!("{name}_limited"), x, -20.0, 20.0);
+                // tract 0.23 takes the logarithm of infinity for large values, and that of one for small ones.
+                let limited = clip(onnx, &format!("{name}_limited"), x, -8.0, 20.0);
                 onnx.node("Softplus", name, &[&limited], vec![])
             }
             Self::Softsign => onnx.node("Softsign", name, &[x], vec![]),

@@ -4,7 +4,7 @@ use inference_core::Model;
 use inference_core::format::{Layer, Op, Window};
 
 /// Relative error of a float sum, of its largest possible value: 64 units in the last place.
-const FLOAT_ERROR: f64 = 64.0 / (1 << 24) as f64;
+pub const FLOAT_ERROR: f64 = 64.0 / (1 << 24) as f64;
 /// Largest byte.
 const LARGEST: f64 = 255.0;
 /// The larger factor of an addition, which is exact; the other one is rounded.
@@ -17,9 +17,18 @@ pub struct Gain {
     maps: [f64; 2],
     /// Steps that float sums and rounded constants may be off.
     noise: f64,
+    /// The largest accumulator in size.
+    largest: f64,
+    /// What it is multiplied with.
+    scale: f64,
 }
 
 impl Gain {
+    /// The largest sum in size, in a table of so many entries, where a step of the accumulator has this real value.
+    pub fn largest_sum(&self, step: f64, entries: usize) -> f64 {
+        self.largest.min(entries as f64 / self.scale) * step
+    }
+
     /// By how much scaled sums differ at most where the maps do by so much.
     pub fn apart(&self, maps: [f64; 2]) -> f64 {
         self.maps[0] * maps[0] + self.maps[1] * maps[1] + self.noise
@@ -29,7 +38,7 @@ impl Gain {
 /// The gains of a layer, one a scale; a single one where it has none.
 pub fn of(model: &Model<'_>, layer: &Layer) -> Vec<Gain> {
     // Nothing is computed.
-    const PASSED: Gain = Gain { maps: [1.0, 0.0], noise: 0.0 };
+    const PASSED: Gain = Gain { maps: [1.0, 0.0], noise: 0.0, largest: LARGEST, scale: 1.0 };
     if layer.op == Op::MaxPool {
         return vec![PASSED];
     }
@@ -47,10 +56,10 @@ pub fn of(model: &Model<'_>, layer: &Layer) -> Vec<Gain> {
             Op::MaxPool => PASSED.maps,
         };
         let bias = f64::from(i32::from_le_bytes(bias[index])).abs();
-        let sums = ((maps[0] + maps[1]) * LARGEST + bias) * FLOAT_ERROR;
+        let largest = (maps[0] + maps[1]) * LARGEST + bias;
         let is_rounded = |&&factor: &&i16| layer.op == Op::Add && i32::from(factor).abs() != FACTOR;
         let factors = layer.factors.iter().filter(is_rounded).count() as f64 * LARGEST / 2.0;
-        Gain { maps: maps.map(|gain| gain * scale), noise: (sums + factors) * scale }
+        Gain { maps: maps.map(|gain| gain * scale), noise: (largest * FLOAT_ERROR + factors) * scale, largest, scale }
     };
     scales.iter().enumerate().map(gain).collect()
 }

@@ -23,15 +23,15 @@ impl Table {
         Self { entries: entries.to_vec(), slope: is_smooth.then_some(slope) }
     }
 
-    /// By how much outputs may differ for sums that are so many entries apart.
-    pub fn allowed(&self, apart: f64) -> f64 {
+    /// By how much outputs may differ for sums that are so many entries apart, where the function is off by `noise` steps.
+    pub fn allowed(&self, apart: f64, noise: f64) -> f64 {
         let apart = apart + 0.5;
         match self.slope {
             // Two numbers that are rounded.
-            Some(slope) => (slope * apart + 1.0).floor(),
+            Some(slope) => (slope * apart + 1.0 + noise).floor(),
             None => (1..=apart.ceil() as usize)
                 .map(|reach| f64::from(difference(&self.entries, reach)))
-                .fold(1.0, |largest, difference| largest.max(difference + 1.0)),
+                .fold(1.0, |largest, difference| largest.max(difference + 1.0 + noise.floor())),
         }
     }
 }
@@ -55,17 +55,17 @@ mod tests {
     #[test]
     fn equal_sums_may_differ_by_a_rounding_where_the_function_is_not_steep() {
         let sigmoid = |x: f64| 256.0 / (1.0 + (-x).exp());
-        assert_eq!(table(1.0 / 64.0, sigmoid).allowed(1e-4), 1.0);
-        assert_eq!(table(1.0 / 64.0, sigmoid).allowed(1.0), 2.0);
-        assert_eq!(table(1.0, |x| 100.0 + x).allowed(0.0), 1.0);
-        assert_eq!(table(1.0, |x| 10.0 + 3.0 * x).allowed(0.0), 2.0);
+        assert_eq!(table(1.0 / 64.0, sigmoid).allowed(1e-4, 0.0), 1.0);
+        assert_eq!(table(1.0 / 64.0, sigmoid).allowed(1.0, 0.0), 2.0);
+        assert_eq!(table(1.0, |x| 100.0 + x).allowed(0.0, 0.0), 1.0);
+        assert_eq!(table(1.0, |x| 10.0 + 3.0 * x).allowed(0.0, 0.0), 2.0);
     }
 
     #[test]
     fn a_jump_is_allowed_as_a_whole() {
         let jumps = table(1.0, |x| if x > 0.0 { 100.0 + x } else { 0.0 });
-        assert_eq!(jumps.allowed(0.0), 102.0);
-        assert!(jumps.allowed(3.0) >= 105.0);
+        assert_eq!(jumps.allowed(0.0, 0.0), 102.0);
+        assert!(jumps.allowed(3.0, 0.0) >= 105.0);
     }
 
     /// Every sum in a fine grid, its function rounded, against what the table has next to it.
@@ -82,7 +82,7 @@ mod tests {
             let step = 1.0 / 40.0;
             let table = table(step, function);
             for apart in [0.0, 0.4, 2.0] {
-                let allowed = table.allowed(apart);
+                let allowed = table.allowed(apart, 0.0);
                 for fine in -12_000..12_000 {
                     let sum = f64::from(fine) / 100.0;
                     let ours = f64::from(table.entries[(sum.round() + 128.0) as usize]);
