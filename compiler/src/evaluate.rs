@@ -125,7 +125,11 @@ pub fn evaluate(
         })
         .collect::<Result<_, _>>()?;
     let classes = answers[0].logits.len();
-    images.slice(0..count).expect_classes(classes).map_err(|error| CompileError::Calibration(error.to_string()))?;
+    let shown = images.slice(0..count);
+    // As in EMNIST's letters: the first class is called 1.
+    let from_one = images.counts_from_one() && images.classes() == classes + 1;
+    let images = if from_one { shown.from_zero() } else { shown };
+    images.expect_classes(classes).map_err(|error| CompileError::Calibration(error.to_string()))?;
     let mut evaluation = Evaluation { images: count, confusion: vec![vec![0; classes]; classes], ..Default::default() };
     for (image, answer) in answers.iter().enumerate() {
         let label = usize::from(images.label(image));

@@ -7,6 +7,7 @@ mod firmware;
 mod fuzz;
 mod miri;
 mod models;
+mod own_sets;
 mod page;
 mod parity;
 mod setup;

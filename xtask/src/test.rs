@@ -9,6 +9,7 @@ use crate::bench::Bench;
 use crate::firmware::Firmware;
 use crate::miri;
 use crate::models;
+use crate::own_sets;
 use crate::setup;
 use crate::shell::{self, built, cargo, command, root, target};
 
@@ -50,8 +51,9 @@ fn usual(steps: &mut Steps) -> Result<()> {
     let without_std = ["build", "--release", "-p", "inference-core", "--target", "thumbv6m-none-eabi"];
     steps.cargo("core without std", &without_std)?;
     steps.cargo("build", &["test", "--release", "--workspace", "--no-run"])?;
-    // This leaves the program `boards` for the steps after it.
+    // This leaves the programs `boards`, `trainer` and `thumbnet` for the steps after it.
     steps.cargo("tests", &["test", "--release", "--workspace", "--", "--show-output"])?;
+    steps.step("sets of one's own, from pixels to a model", own_sets::check)?;
     steps.step("firmware for every board", || Firmware::default().report())?;
     steps.step("no board slower or larger than committed", || Bench::check_of(&MEASURED).measure())?;
     steps.step("firmware's own tests and lint", || {

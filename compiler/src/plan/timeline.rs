@@ -79,6 +79,6 @@ fn update(graph: &Graph, schedule: &Schedule, turn: Turn, live: &mut [Range<u16>
         live[map] = schedule.live_rows(graph, map);
     }
     if let Some(worker) = turn.worker {
-        sums[worker] = schedule.holds_sums(worker, &graph.layers[worker]);
+        sums[worker] = schedule.holds_sums(worker);
     }
 }
