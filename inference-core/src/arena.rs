@@ -33,8 +33,13 @@ fn slots(map: &Map, first: usize, last: usize) -> Range<usize> {
 
 /// The arena range of a layer's scratch memory; `0..0`, which is in no other range, where it has none.
 pub fn scratch(layer: &Layer) -> Range<usize> {
-    let start = if layer.scratch_len == 0 { 0 } else { layer.scratch_offset as usize };
-    start..start + layer.scratch_len as usize
+    scratch_at(layer.scratch_offset, layer.scratch_len)
+}
+
+/// The same of its place and length.
+pub(crate) fn scratch_at(offset: u32, len: u32) -> Range<usize> {
+    let start = if len == 0 { 0 } else { offset as usize };
+    start..start + len as usize
 }
 
 /// Goes through an image with the memory that these layers have, and names one whose memory is
@@ -46,7 +51,8 @@ pub fn scratch(layer: &Layer) -> Range<usize> {
 pub fn check(layers: &(impl Layers + ?Sized)) -> Result<(), usize> {
     simulate(layers, |schedule, turn| {
         let produced = schedule.produced(turn.target);
-        let Memory { map, scratch, .. } = Memory::of(layers, turn.target);
+        let map = layers.map(turn.target).unwrap_or_default();
+        let scratch = turn.worker.map_or(0..0, |worker| layers.scratch(worker));
         // A layer that leaves its result in its accumulators makes no row of its map.
         let [first, second] = rows(&map, produced..produced + turn.rows);
         let written = [first, second, scratch];
@@ -59,29 +65,6 @@ pub fn check(layers: &(impl Layers + ?Sized)) -> Result<(), usize> {
     })
 }
 
-/// The memory of a map and of the layer that makes it.
-#[derive(Default)]
-pub(crate) struct Memory {
-    pub map: Map,
-    pub scratch: Range<usize>,
-    /// The scratch memory of a layer that accumulates.
-    sums: Range<usize>,
-}
-
-impl Memory {
-    /// Not inline: the layer is on the stack only meanwhile.
-    #[inline(never)]
-    pub fn of(layers: &(impl Layers + ?Sized), map: usize) -> Self {
-        let Some(maker) = map.checked_sub(1) else {
-            return Self { map: layers.map(map).unwrap_or_default(), ..Self::default() };
-        };
-        let Some(layer) = &layers.get(maker) else { return Self::default() };
-        let scratch = scratch(layer);
-        let sums = if layer.accumulates() { scratch.clone() } else { 0..0 };
-        Self { map: layer.map(), scratch, sums }
-    }
-}
-
 /// Whether a step that writes rows, perhaps in two pieces, and scratch memory leaves the rows of a map alone, and the sums of the
 /// layer that makes it.
 #[inline(never)]
@@ -92,7 +75,7 @@ fn is_kept(
     written: &[Range<usize>; 3],
     index: usize,
 ) -> bool {
-    let Memory { map, sums, .. } = Memory::of(layers, index);
+    let map = layers.map(index).unwrap_or_default();
     let Range { start, mut end } = schedule.live_rows(layers, index);
     // The rows that are written need no room but their own, nor do the sums of the layer that works.
     let mut own = 0;
@@ -101,8 +84,8 @@ fn is_kept(
         own = 2;
     }
     let [first, second] = rows(&map, start..end);
-    let holds_sums = index != turn.target && index.checked_sub(1).is_some_and(|maker| schedule.is_adding(maker));
-    let sums = if holds_sums { sums } else { 0..0 };
+    let holds_sums = |maker: &usize| index != turn.target && schedule.holds_sums(*maker);
+    let sums = index.checked_sub(1).filter(holds_sums).map_or(0..0, |maker| layers.scratch(maker));
     let touched = |(number, written): (usize, &Range<usize>)| {
         overlap(written, &sums) || (number >= own && (overlap(written, &first) || overlap(written, &second)))
     };

@@ -6,13 +6,13 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use crate::arena::{self, Memory};
+use crate::arena;
 use crate::format::{Algorithm, Layer, Map, Op};
 use crate::kernels::{self, InputRows, Kernels, Parameters, Selected, Unit, only};
 use crate::model::Model;
 use crate::network_error::{InputError, NetworkError};
 use crate::prediction::{Outputs, Prediction};
-use crate::schedule::{RowWindow, Schedule};
+use crate::schedule::{Layers, RowWindow, Schedule};
 
 /// A model and its memory, ready to classify. `K`: the kernels that it runs.
 #[derive(Debug)]
@@ -145,7 +145,9 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     /// What the last layer has made: what the image shows, once [`Network::step`] says that it is done.
     #[inline(never)]
     pub fn prediction(&self) -> Prediction<'_> {
-        let Memory { map, scratch, .. } = Memory::of(&self.model, self.model.layer_count());
+        let count = self.model.layer_count();
+        let map = self.model.map_at(count);
+        let scratch = self.model.scratch(count.saturating_sub(1));
         let bytes = |range: Range<usize>| self.arena.get(range).unwrap_or_default();
         let outputs = if self.model.is_logits() {
             Outputs::Sums(bytes(scratch).as_chunks().0)

@@ -8,6 +8,10 @@
 //! Codes of operators, algorithms and activations are append-only. `docs/model-format.md` has the
 //! whole description; this file is the one place where the offsets are written down.
 
+use core::ops::Range;
+
+use crate::arena;
+
 /// The first four bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"TNET";
 /// The version that this crate writes, and the newest that it reads.
@@ -483,6 +487,16 @@ impl Layer {
         bytes[record::ACTIVATION] == Activation::Logits as u8
     }
 
+    /// The arena range of the scratch memory of the layer in these bytes.
+    pub(crate) fn decode_scratch(bytes: &[u8; LAYER_LEN]) -> Range<usize> {
+        let word = |offset: usize| {
+            let mut word = 0;
+            Decoder(bytes).word(offset, &mut word);
+            word
+        };
+        arena::scratch_at(word(record::SCRATCH_OFFSET), word(record::SCRATCH_LEN))
+    }
+
     /// The numbers of the maps that the layer in these bytes reads.
     #[inline]
     pub fn decode_inputs(bytes: &[u8; LAYER_LEN]) -> [u8; MAX_INPUTS] {
@@ -636,7 +650,7 @@ pub fn checksum(file: &[u8]) -> u32 {
 
 /// Whether all these bytes are zero.
 #[inline(never)]
-fn is_reserved(bytes: &[u8], ranges: &[core::ops::Range<usize>]) -> bool {
+fn is_reserved(bytes: &[u8], ranges: &[Range<usize>]) -> bool {
     ranges.iter().all(|range| bytes.get(range.clone()).unwrap_or(&[]).iter().all(|&byte| byte == 0))
 }
 

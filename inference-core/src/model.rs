@@ -1,6 +1,7 @@
 //! A model file, checked once so that running it cannot fail.
 
 use core::fmt;
+use core::ops::Range;
 
 use crate::arena;
 use crate::format::{
@@ -135,9 +136,11 @@ impl<'m> Model<'m> {
         for index in 0..self.header().layer_count {
             self.check_inputs(index).ok_or(ParseError::Shape { layer: index })?;
             let is_reserved = self.record_bytes(index.into()).is_some_and(Layer::is_reserved);
-            let (true, Some(layer)) = (is_reserved, &self.layer(index.into())) else {
+            let mut layer = Layer::NONE;
+            let (true, Some(())) = (is_reserved, self.read(index.into(), &mut layer, &mut Map::default())) else {
                 return Err(ParseError::UnknownCode { layer: index });
             };
+            let layer = &layer;
             self.check_shape(layer, index).ok_or(ParseError::Shape { layer: index })?;
             self.check_sections(layer).ok_or(ParseError::Section { layer: index })?;
             self.check_requantization(layer).ok_or(ParseError::Requantization { layer: index })?;
@@ -206,10 +209,8 @@ impl<'m> Model<'m> {
     }
 
     /// A layer, counted from 0.
-    #[inline(never)]
     pub fn layer(&self, index: usize) -> Option<Layer> {
-        let mut layer = Layer::NONE;
-        self.read(index, &mut layer, &mut Map::default()).map(|()| layer)
+        self.with(index, |layer| *layer)
     }
 
     /// All layers in order.
@@ -399,6 +400,17 @@ impl Layers for Model<'_> {
 
     fn get(&self, index: usize) -> Option<Layer> {
         self.layer(index)
+    }
+
+    #[inline(never)]
+    fn with<T>(&self, index: usize, look: impl FnOnce(&Layer) -> T) -> Option<T> {
+        // In place: no second layer is on the stack.
+        let mut layer = Layer::NONE;
+        self.read(index, &mut layer, &mut Map::default()).map(|()| look(&layer))
+    }
+
+    fn scratch(&self, index: usize) -> Range<usize> {
+        self.record_bytes(index).map_or(0..0, Layer::decode_scratch)
     }
 
     fn map(&self, index: usize) -> Option<Map> {

@@ -6,10 +6,15 @@
 
 use core::ops::Range;
 
+use crate::arena;
 use crate::format::{Activation, Layer, MAX_INPUTS, MAX_LAYERS, MAX_MAPS, Map, NO_MAP};
 
 /// More rows than any map has.
 const NEVER: u16 = u16::MAX;
+/// Of [`Schedule::kept`]: all rows, from the first on.
+const ALL: u8 = u8::MAX;
+/// Of [`Schedule::kept`]: the row that a layer that accumulates adds next.
+const ADDS: u8 = ALL - 1;
 
 /// The layers and maps of a model, or of one in the making.
 ///
@@ -21,6 +26,11 @@ pub trait Layers {
     fn get(&self, index: usize) -> Option<Layer>;
     /// A map, counted from 0.
     fn map(&self, index: usize) -> Option<Map>;
+
+    /// The arena range of a layer's scratch memory.
+    fn scratch(&self, index: usize) -> Range<usize> {
+        self.get(index).map_or(0..0, |layer| arena::scratch(&layer))
+    }
 
     /// What `look` sees in a layer. Not inline: the layer is on the stack only meanwhile.
     #[inline(never)]
@@ -35,6 +45,9 @@ pub struct Schedule {
     /// Rows of each map that are there.
     produced: [u16; MAX_MAPS],
     progress: [Progress; MAX_LAYERS],
+    /// How many rows of its inputs each layer reads in its next step, or [`ALL`] or [`ADDS`]. A byte, because a schedule is on the
+    /// stack while a model is parsed.
+    kept: [u8; MAX_LAYERS],
 }
 
 /// How far a layer has come.
@@ -45,8 +58,6 @@ struct Progress {
     /// The layer can work again when each of them has more rows than this: as many as a layer that accumulates has added;
     /// [`NEVER`] when all its rows are made.
     behind: u16,
-    /// The first row of each of them that it will still read; [`NEVER`] when there is none.
-    first: u16,
 }
 
 /// What happens in a step: a map gets rows, because the layer that makes it worked or what enters has a new row.
@@ -64,7 +75,8 @@ impl Schedule {
     /// No layer can work: [`restart`](Self::restart) comes first. Zeros, so that nothing of it is in flash.
     pub(crate) const IDLE: Self = Self {
         produced: [0; MAX_MAPS],
-        progress: [Progress { inputs: [0; MAX_INPUTS], behind: 0, first: 0 }; MAX_LAYERS],
+        progress: [Progress { inputs: [0; MAX_INPUTS], behind: 0 }; MAX_LAYERS],
+        kept: [0; MAX_LAYERS],
     };
 
     /// Forgets all rows: no layer can work.
@@ -72,15 +84,23 @@ impl Schedule {
         self.produced.fill(0);
     }
 
-    /// Goes back to the state before an image. Not inline: a layer is on the stack meanwhile.
+    /// Goes back to the state before an image.
     #[inline(never)]
     pub fn restart(&mut self, layers: &(impl Layers + ?Sized)) {
         self.forget();
-        for (index, progress) in self.progress.iter_mut().enumerate().take(layers.count()) {
-            if let Some(layer) = &layers.get(index) {
+        for (index, (progress, kept)) in self.progress.iter_mut().zip(&mut self.kept).enumerate().take(layers.count()) {
+            let start = |layer: &Layer| {
                 let [first, second] = layer.inputs;
                 let inputs = [first, if second == NO_MAP { first } else { second }];
-                *progress = Progress { inputs, behind: first_need(layer).saturating_sub(1), first: 0 };
+                let (kept, needed) = if layer.accumulates() {
+                    (ADDS, 1)
+                } else {
+                    (ALL, RowWindow::of(layer, 0).end.max(layer.start_rows))
+                };
+                (Progress { inputs, behind: needed.saturating_sub(1) }, kept)
+            };
+            if let Some(start) = layers.with(index, start) {
+                (*progress, *kept) = start;
             }
         }
     }
@@ -116,14 +136,15 @@ impl Schedule {
     pub fn advance(&mut self, index: usize, layer: &Layer, rows: u16) {
         self.arrive(index + 1, rows);
         let done = self.produced(index + 1);
-        if let Some(progress) = self.progress.get_mut(index) {
-            (progress.first, progress.behind) = if layer.accumulates() {
-                (progress.behind + 1, progress.behind + 1)
+        if let (Some(progress), Some(kept)) = (self.progress.get_mut(index), self.kept.get_mut(index)) {
+            (progress.behind, *kept) = if layer.accumulates() {
+                (progress.behind + 1, ADDS)
             } else if done < layer.output.height {
                 let window = RowWindow::of(layer, done);
-                (window.first.max(0) as u16, window.end.saturating_sub(1))
+                // No window is larger than MAX_WINDOW_ROWS.
+                (window.end.saturating_sub(1), window.end.saturating_sub(window.first.max(0) as u16) as u8)
             } else {
-                (NEVER, NEVER)
+                (NEVER, 0)
             };
         }
     }
@@ -147,22 +168,21 @@ impl Schedule {
             return 0..produced;
         }
         let mut first = produced;
-        for progress in self.progress.get(..layers.count()).unwrap_or(&[]) {
+        for (progress, &kept) in self.progress.iter().zip(&self.kept).take(layers.count()) {
             if progress.inputs.iter().any(|&input| usize::from(input) == map) {
-                first = first.min(progress.first);
+                first = first.min(match kept {
+                    ALL => 0,
+                    ADDS => progress.behind,
+                    kept => progress.behind.saturating_add(1).saturating_sub(kept.into()),
+                });
             }
         }
         first..produced
     }
 
     /// Whether a layer's accumulators hold sums that will still be read; the last layer's are the result.
-    pub fn holds_sums(&self, index: usize, layer: &Layer) -> bool {
-        layer.accumulates() && self.is_adding(index)
-    }
-
-    /// The same of a layer that accumulates: it has begun, and made no row.
-    pub(crate) fn is_adding(&self, index: usize) -> bool {
-        self.added(index) > 0 && self.produced(index + 1) == 0
+    pub fn holds_sums(&self, index: usize) -> bool {
+        self.kept.get(index) == Some(&ADDS) && self.added(index) > 0 && self.produced(index + 1) == 0
     }
 }
 
@@ -189,11 +209,6 @@ pub fn simulate<E>(
             None => return Ok(()),
         }
     }
-}
-
-/// Input rows that a layer needs before its first step.
-fn first_need(layer: &Layer) -> u16 {
-    if layer.accumulates() { 1 } else { RowWindow::of(layer, 0).end.max(layer.start_rows) }
 }
 
 /// The rows that one step of a sliding layer reads and makes.

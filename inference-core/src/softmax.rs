@@ -4,7 +4,7 @@ use micromath::F32Ext;
 
 /// The softmax of `logits * scale` into `probabilities`, as many as fit; returns those written.
 ///
-/// `scale` is [`Model::logit_scale`](crate::Model::logit_scale). The largest logit is subtracted
+/// `scale` is [`Model::output_scale`](crate::Model::output_scale). The largest logit is subtracted
 /// first, so nothing overflows; micromath's exponential is good to about three digits.
 pub fn softmax<'p>(logits: crate::Logits<'_>, scale: f32, probabilities: &'p mut [f32]) -> &'p mut [f32] {
     let largest = logits.iter().max().unwrap_or(0);
