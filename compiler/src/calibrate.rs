@@ -34,11 +34,11 @@ impl Method {
         }
     }
 
-    /// The same where the weights behind all logits have one scale.
-    pub fn name_with_one_scale(self) -> &'static str {
+    /// The same where the weights behind each logit have a scale of their own.
+    pub fn name_with_a_scale_a_class(self) -> &'static str {
         match self {
-            Self::MinMax => "min-max, one scale",
-            Self::Clip => "clip, one scale",
+            Self::MinMax => "min-max, a scale a class",
+            Self::Clip => "clip, a scale a class",
         }
     }
 }

@@ -22,6 +22,9 @@ const FLOAT_ERROR: f32 = 2e-6;
 /// Patterns of such errors that are tried: by a single one, those of a sum may happen to cancel out.
 const ERROR_PATTERNS: usize = 4;
 
+/// With a scale a class logits must diverge less than this part of what they do with one scale.
+const CLEARLY_LESS: f64 = 0.75;
+
 /// How to compile.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -168,21 +171,23 @@ pub fn compile_with(
         overflow::prove(&quantized)?;
         let tnet = packer.pack(&quantized, &options.name, options.optimize, options.core)?;
         let name = match logits {
-            Scales::PerChannel => method.name(),
-            Scales::One => method.name_with_one_scale(),
+            Scales::One => method.name(),
+            Scales::PerChannel => method.name_with_a_scale_a_class(),
         };
         let candidate = compare(name, &network, &Model::parse(&tnet)?, (&compared, &expected), &done)?;
         Ok(Attempt { method, candidate, quantized, tnet })
     };
-    let [first, second] = Method::ALL.map(|method| attempt(method, Scales::PerChannel));
+    let [first, second] = Method::ALL.map(|method| attempt(method, Scales::One));
     let (first, second) = (first?, second?);
     let mut candidates = vec![first.candidate.clone(), second.candidate.clone()];
-    let mut best = first.or(second);
-    // Classes of like ranges may do as well with one scale for all.
+    let mut best = if second.candidate.divergence < first.candidate.divergence { second } else { first };
     if has_logits(&network) {
-        let third = attempt(best.method, Scales::One)?;
+        let third = attempt(best.method, Scales::PerChannel)?;
         candidates.push(third.candidate.clone());
-        best = best.or(third);
+        // Classes of like ranges do as well with one scale.
+        if third.candidate.divergence < CLEARLY_LESS * best.candidate.divergence {
+            best = third;
+        }
     }
     let Attempt { candidate: kept, quantized, tnet, .. } = best;
     let report = Report {
@@ -204,13 +209,6 @@ struct Attempt {
     candidate: Candidate,
     quantized: QuantizedNetwork,
     tnet: Vec<u8>,
-}
-
-impl Attempt {
-    /// The better one: this, unless the other's divergence is less.
-    fn or(self, other: Self) -> Self {
-        if other.candidate.divergence < self.candidate.divergence { other } else { self }
-    }
 }
 
 /// Two samples of `count` images each, evenly spread over the set, without an image in common.

@@ -61,6 +61,29 @@ fn asymmetric_activations_depthwise_and_average_agree() {
 }
 
 #[test]
+fn classes_of_different_ranges_get_a_scale_each_and_others_share_one() {
+    // As a ridge classifier has them: a large weight of a single pixel, all others small.
+    let dense = |outlier: f32| {
+        let mut weights: Vec<f32> = (0..4 * 144).map(|index| ((index * 37 % 61) as f32 / 30.0 - 1.0) * 0.02).collect();
+        weights[0] = outlier;
+        let graph = Graph::new([1, 12, 12]).node("Flatten", "flat", &[], vec![]).floats("weights", &[4, 144], &weights);
+        graph.node("Gemm", "logits", &["weights"], vec![common::int("transB", 1)])
+    };
+    let (_, alike) = compiled(dense(0.02), 12);
+    assert!(!alike.report.method.ends_with("a scale a class"), "{}", alike.report.method);
+    let (onnx, differing) = compiled(dense(5.0), 12);
+    assert!(differing.report.method.ends_with("a scale a class"), "{}", differing.report.method);
+    let (float, model) = (OnnxModel::load(&onnx).unwrap(), Model::parse(&differing.tnet).unwrap());
+    let images = images(50, 12, 12, 5);
+    for index in 0..images.len() {
+        let (a, b) = (float.answer(images.image(index)).unwrap(), model.answer(images.image(index)).unwrap());
+        for (a, b) in a.logits.iter().zip(&b.logits).skip(1) {
+            assert!((a - b).abs() < 0.01, "image {index}: {a} {b}");
+        }
+    }
+}
+
+#[test]
 fn integers_stay_close_to_the_floats() {
     let (onnx, compiled) = compiled(common::small_network(), 12);
     let float = OnnxModel::load(&onnx).unwrap();

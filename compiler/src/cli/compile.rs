@@ -147,7 +147,7 @@ fn print(compiled: &Compiled, arguments: &Arguments, qdq: &Path) -> anyhow::Resu
     );
     for candidate in &report.candidates {
         println!(
-            "  {:18} same class as the floats: {:.2} %, divergence {:.2e}{}",
+            "  {:24} same class as the floats: {:.2} %, divergence {:.2e}{}",
             candidate.method,
             candidate.agreement * 100.0,
             candidate.divergence,

@@ -46,11 +46,7 @@ pub fn group(layer: &Layer, channels: usize, first: usize, filter: &[f32], patch
 
 /// Filters of 8 bits.
 pub fn integers(layer: &Layer, input: Quantization, scales: Scales) -> Integers {
-    let mut weight_scales = weight_scales(layer, input.scale);
-    if scales == Scales::One {
-        let largest = weight_scales.iter().fold(0.0f32, |largest, &scale| largest.max(scale));
-        weight_scales.fill(largest);
-    }
+    let weight_scales = weight_scales(layer, input.scale, scales);
     let mut integers = Integers { weights: Vec::with_capacity(layer.weights.len()), ..Default::default() };
     for ((filter, &scale), &bias) in layer.filters().zip(&weight_scales).zip(&layer.bias) {
         let steps = |weight: f32| (weight / scale).round().clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT) as i8;
@@ -65,17 +61,25 @@ pub fn integers(layer: &Layer, input: Quantization, scales: Scales) -> Integers 
     Integers { weight_scales, ..integers }
 }
 
-/// One scale an output channel so that the largest weight is 127 steps.
-fn weight_scales(layer: &Layer, input_scale: f32) -> Vec<f32> {
+/// Scales so that the largest weight of an output channel, or of all, is 127 steps.
+fn weight_scales(layer: &Layer, input_scale: f32, scales: Scales) -> Vec<f32> {
     let largest = |filter: &[f32]| filter.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));
     let scale = |(filter, &bias): (&[f32], &f32)| {
         // A channel of very small weights takes a scale that its bias can be written in.
         let for_bias = f64::from(bias).abs() / (BIAS_LIMIT * f64::from(input_scale));
-        let scale = (largest(filter) / WEIGHT_LIMIT).max(for_bias as f32);
-        // All weights and the bias are zero: any scale does.
-        if scale.is_normal() { scale } else { 1.0 / WEIGHT_LIMIT }
+        (largest(filter) / WEIGHT_LIMIT).max(for_bias as f32)
     };
-    layer.filters().zip(&layer.bias).map(scale).collect()
+    let mut all: Vec<f32> = layer.filters().zip(&layer.bias).map(scale).collect();
+    match scales {
+        Scales::PerChannel => {}
+        Scales::One => {
+            let common = all.iter().fold(0.0f32, |largest, &scale| largest.max(scale));
+            all.fill(common);
+        }
+    }
+    // All weights and the bias are zero: any scale does.
+    all.iter_mut().filter(|scale| !scale.is_normal()).for_each(|scale| *scale = 1.0 / WEIGHT_LIMIT);
+    all
 }
 
 /// All negative products, and all positive ones.
