@@ -1,49 +1,107 @@
 //! Writes samples of the current format version to `inference-core/tests/samples/`: model files, an image for each, and the
-//! logits that the plain integer reference finds. They must stay readable for good, so none is ever written again.
+//! outputs that the plain integer reference finds. They must stay readable for good: none is ever written again, and what the
+//! samples that are there lack is added.
 //!
 //!     cargo run --release --workspace --example samples
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use compiler::Optimize;
+use host_tests::rng::Rng;
 use host_tests::{random, reference, shipped};
 use inference_core::Model;
 use inference_core::format::{Activation, Algorithm, Op, VERSION};
 
-/// Largest random sample, in bytes.
-const MOST_BYTES: usize = 6000;
+/// Largest random sample, in bytes: small enough for Miri.
+const MOST_BYTES: usize = 4000;
+/// Random networks to choose from.
+const SEEDS: u64 = 4000;
 
 fn main() -> Result<()> {
-    let nano = shipped::read("nano")?;
-    write("nano", &nano, &nano, shipped::TEST_IMAGES.image(0))?;
-    // Networks that together have every operator, algorithm and activation.
-    let operators = find(|model| {
-        let has = |op| model.layers().any(|layer| layer.op == op);
-        has(Op::DepthwiseConv)
-            && has(Op::GlobalAveragePool)
-            && model.layers().any(|l| l.activation == Activation::Table)
-    })?;
-    write_random("operators", operators)?;
-    write_random("winograd", find(|model| model.layers().any(|layer| layer.algorithm == Algorithm::Winograd))?)
+    fs::create_dir_all(directory())?;
+    if path("nano", "tnet").exists() {
+        println!("nano is there and stays as it is");
+    } else {
+        let nano = shipped::read("nano")?;
+        write("nano", &nano, &nano, shipped::TEST_IMAGES.image(0))?;
+    }
+    let mut missing = &everything() - &present()?;
+    if missing.is_empty() {
+        println!("nothing is missing");
+        return Ok(());
+    }
+    let candidates = (0..SEEDS).filter_map(|seed| {
+        let file = random::planned(seed, Optimize::Speed);
+        let has = contents(&Model::parse(&file).ok().filter(|_| file.len() <= MOST_BYTES)?);
+        Some((seed, file.len(), has))
+    });
+    let candidates: Vec<_> = candidates.collect();
+    while !missing.is_empty() {
+        // The one with the most of it, and of those the smallest.
+        let gain = |has: &BTreeSet<String>| has.intersection(&missing).count();
+        let best = candidates.iter().max_by_key(|(_, len, has)| (gain(has), MOST_BYTES - len));
+        let (seed, _, has) = best.filter(|(.., has)| gain(has) > 0).context("no random network has what is missing")?;
+        println!("random-{seed} adds {:?}", has.intersection(&missing).collect::<Vec<_>>());
+        write_random(*seed)?;
+        missing = &missing - has;
+    }
+    Ok(())
 }
 
-/// The first seed of a small random network for which that holds.
-fn find(wanted: impl Fn(&Model<'_>) -> bool) -> Result<u64> {
-    let fits = |seed: &u64| {
-        let file = random::planned(*seed, Optimize::Speed);
-        file.len() <= MOST_BYTES && Model::parse(&file).is_ok_and(|model| wanted(&model))
-    };
-    (0..100_000).find(fits).context("no random network is like that")
+/// What the samples must have together.
+fn everything() -> BTreeSet<String> {
+    let codes = 0..=u8::MAX;
+    let names = codes.flat_map(|code| {
+        let op = Op::from_code(code).map(|op| format!("{op:?}"));
+        let algorithm = Algorithm::from_code(code).map(|algorithm| format!("{algorithm:?}"));
+        let activation = Activation::from_code(code).map(|activation| format!("{activation:?}"));
+        [op, algorithm, activation]
+    });
+    names.flatten().chain(["a result in bytes".into(), "a map of two readers".into()]).collect()
 }
 
-fn write_random(name: &str, seed: u64) -> Result<()> {
+/// What of this a model has.
+fn contents(model: &Model<'_>) -> BTreeSet<String> {
+    let mut contents = BTreeSet::new();
+    let mut readers = vec![0; model.layer_count() + 1];
+    for layer in model.layers() {
+        contents.extend([format!("{:?}", layer.op), format!("{:?}", layer.algorithm)]);
+        contents.insert(format!("{:?}", layer.activation));
+        layer.input_maps().for_each(|map| readers[map] += 1);
+    }
+    if model.layers().all(|layer| layer.activation != Activation::Logits) {
+        contents.insert("a result in bytes".into());
+    }
+    if readers.iter().any(|&count| count > 1) {
+        contents.insert("a map of two readers".into());
+    }
+    contents
+}
+
+/// What the small samples of this version have already.
+fn present() -> Result<BTreeSet<String>> {
+    let mut present = BTreeSet::new();
+    for entry in fs::read_dir(directory())? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with(&format!("v{VERSION}-")) && name.ends_with(".tnet") {
+            let file = fs::read(&path)?;
+            if file.len() <= MOST_BYTES {
+                present.extend(contents(&Model::parse(&file).with_context(|| name)?));
+            }
+        }
+    }
+    Ok(present)
+}
+
+fn write_random(seed: u64) -> Result<()> {
     let file = random::planned(seed, Optimize::Speed);
     let direct = random::planned(seed, Optimize::Ram);
-    let len = Model::parse(&file)?.input();
-    let len = usize::from(len.height) * usize::from(len.width) * usize::from(len.channels);
-    write(name, &file, &direct, &host_tests::rng::Rng::new(seed).bytes(len))
+    let image = Rng::new(seed).bytes(Model::parse(&file)?.input().len());
+    write(&format!("random-{seed}"), &file, &direct, &image)
 }
 
 /// Writes a sample. `direct`: the same network with direct weights, which are what the reference reads.
@@ -51,10 +109,18 @@ fn write(name: &str, file: &[u8], direct: &[u8], image: &[u8]) -> Result<()> {
     let logits = reference::logits(&Model::parse(direct)?, image);
     let text: String = logits.iter().map(|logit| format!("{logit}\n")).collect();
     for (ending, bytes) in [("tnet", file), ("image", image), ("logits", text.as_bytes())] {
-        let path = shipped::root().join(format!("inference-core/tests/samples/v{VERSION}-{name}.{ending}"));
-        ensure!(!path.exists(), "{} exists: samples of a released version are never changed", path.display());
-        fs::create_dir_all(path.parent().context("a file has a directory")?)?;
-        File::create(path)?.write_all(bytes)?;
+        let path = path(name, ending);
+        let is_new = fs::read(&path).map_or(true, |there| there == bytes);
+        ensure!(is_new, "{} exists: samples of a released version are never changed", path.display());
+        fs::write(path, bytes)?;
     }
     Ok(())
+}
+
+fn directory() -> PathBuf {
+    shipped::root().join("inference-core/tests/samples")
+}
+
+fn path(name: &str, ending: &str) -> PathBuf {
+    directory().join(format!("v{VERSION}-{name}.{ending}"))
 }

@@ -180,7 +180,7 @@ fn input() -> impl Strategy<Value = Input> {
 }
 
 fn layer() -> impl Strategy<Value = Layer> {
-    let group = || prop_oneof![3 => Just(1usize), 1 => 2..=4usize];
+    let group = || prop_oneof![2 => Just(1usize), 1 => 2..=4usize];
     let op = prop_oneof![
         // tract 0.23 cannot run a matrix of one row behind a map.
         2 => (2..=12usize).prop_map(Op::Dense),
@@ -192,7 +192,7 @@ fn layer() -> impl Strategy<Value = Layer> {
         2 => (pooling_window(), any::<bool>()).prop_map(|(window, counts)| Op::AveragePool(window, counts)),
         3 => (0..=2u8).prop_map(Op::Residual),
         3 => (0..=4usize).prop_map(Op::Add),
-        2 => (0..=4usize).prop_map(Op::Concat),
+        4 => (0..=4usize).prop_map(Op::Concat),
     ];
     let from = prop_oneof![4 => Just(0usize), 1 => 0..=3usize];
     let norm = prop_oneof![6 => Just(Norm::None), 6 => Just(Norm::Before), 1 => Just(Norm::After)];

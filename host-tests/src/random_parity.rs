@@ -1,6 +1,7 @@
 //! Random networks through compiler and core, against the plain reference and against tract.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use compiler::{CompileError, Compiled, Core, Optimize, Options, compile, pack, qdq};
 use dataset::Dataset;
@@ -29,6 +30,8 @@ pub struct Summary {
     pub refused: u64,
     /// Their layers.
     pub layers: u64,
+    /// The same, by operator and activation.
+    pub kinds: BTreeMap<String, u64>,
     /// Images in all.
     pub images: u64,
     /// Bytes that requantized layers gave in tract, against the core's.
@@ -43,8 +46,13 @@ impl Summary {
         self.refused += other.refused;
         self.layers += other.layers;
         self.images += other.images;
+        other.kinds.iter().for_each(|(kind, &count)| self.count(kind, count));
         self.activations.merge(&other.activations);
         self.logits.merge(&other.logits);
+    }
+
+    fn count(&mut self, kind: &str, layers: u64) {
+        *self.kinds.entry(kind.into()).or_default() += layers;
     }
 }
 
@@ -110,6 +118,9 @@ fn check(stack: &Stack, reference: Reference, summary: &mut Summary) -> Result<b
     let differences = tract(&compiled, &dataset(shape, &tested)?, &wanted)?;
     summary.networks += 1;
     summary.layers += compiled.quantized.layers.len() as u64;
+    for layer in &compiled.quantized.layers {
+        summary.count(&format!("{:?}, {:?}", layer.record.op, layer.record.activation), 1);
+    }
     summary.images += tested.len() as u64;
     differences.layers.iter().for_each(|layer| summary.activations.merge(layer));
     summary.logits.merge(&differences.logits);

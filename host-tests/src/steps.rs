@@ -11,7 +11,7 @@ mod table;
 use compiler::graph;
 use compiler::quantize::QuantizedNetwork;
 use inference_core::Model;
-use inference_core::format::{Activation, Layer, NO_MAP, Op};
+use inference_core::format::{Activation, Layer, NO_MAP, Op, TABLE_ZERO};
 use serde::Serialize;
 
 use crate::runtimes::Outputs;
@@ -74,7 +74,7 @@ struct LayerBounds {
     gains: Vec<Gain>,
     /// The activation's table, if it has one.
     table: Option<Table>,
-    /// Steps of the output that the function may be off, which a runtime computes in its place.
+    /// Steps of the output that a runtime, which computes the function in its place, may be off besides.
     function_noise: f64,
 }
 
@@ -89,24 +89,29 @@ impl Bounds {
         Self { layers, output_scale: f64::from(model.output_scale()), logits }
     }
 
-    /// The same for a network of which more is known than its file says.
+    /// The same for a network of which more is known than its file says: what a runtime may find between the entries of a table,
+    /// and how far it is off there.
     ///
     /// A function of a real number in floats is off by a part of what it adds and multiplies, however small its value is: an ELU
     /// by a part of one, as it is an exponential less one.
     pub fn of_compiled(model: &Model<'_>, network: &QuantizedNetwork) -> Self {
         let mut bounds = Self::of(model);
         for (bounds, layer) in bounds.layers.iter_mut().zip(&network.layers) {
-            bounds.function_noise = match layer.activation {
-                graph::Activation::Linear | graph::Activation::Clamp(..) => 0.0,
-                graph::Activation::Function(_) => {
-                    let sums = bounds
-                        .gains
-                        .iter()
-                        .zip(&layer.steps)
-                        .map(|(gain, step)| gain.largest_sum(*step, layer.table.len()));
-                    sums.fold(1.0, f64::max) * FLOAT_ERROR / f64::from(layer.output_quantization.scale)
-                }
-            };
+            if let (graph::Activation::Function(function), Some(table)) = (layer.activation, &bounds.table) {
+                let scale = f64::from(layer.output_quantization.scale);
+                let zero_point = f64::from(layer.output_quantization.zero_point);
+                let sums = bounds.gains.iter().zip(&layer.steps);
+                let most = sums.clone().map(|(gain, step)| gain.largest_sum(*step, table.len())).fold(1.0, f64::max);
+                // The smallest multipliers are not exact.
+                let exact = sums.max_by(|(_, a), (_, b)| a.total_cmp(b));
+                let step = exact.map_or(0.0, |(gain, step)| gain.step_from(*step));
+                let zero = bounds.zero_entry();
+                let value = |entry: f64| {
+                    let real = function.apply((entry - f64::from(zero)) * step);
+                    (real / scale + zero_point).clamp(0.0, 255.0)
+                };
+                bounds.function_noise = most * FLOAT_ERROR / scale + table.between_entries(value, 1.0 / step, zero);
+            }
         }
         bounds
     }
@@ -202,6 +207,14 @@ impl LayerBounds {
             ))
         };
         ours.iter().zip(theirs).enumerate().map(difference).collect()
+    }
+
+    /// The entry of the table for a sum of zero.
+    fn zero_entry(&self) -> i32 {
+        match self.layer.activation {
+            Activation::Table => TABLE_ZERO,
+            Activation::ByteTable | Activation::Clamp | Activation::Logits => self.layer.table_zero.into(),
+        }
     }
 
     /// By how much outputs may differ whose scaled sums do by so much before they are rounded.

@@ -29,6 +29,11 @@ impl Gain {
         self.largest.min(entries as f64 / self.scale) * step
     }
 
+    /// The real value of one step of a scaled sum, where a step of the accumulator has this one.
+    pub fn step_from(&self, step: f64) -> f64 {
+        step / self.scale
+    }
+
     /// By how much scaled sums differ at most where the maps do by so much.
     pub fn apart(&self, maps: [f64; 2]) -> f64 {
         self.maps[0] * maps[0] + self.maps[1] * maps[1] + self.noise

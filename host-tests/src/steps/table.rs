@@ -3,6 +3,13 @@
 //! A runtime computes the function itself; the table has its values, rounded, at whole entries. What the core looks up is
 //! the entry next to the sum, so both are half an entry apart where sums are equal.
 
+/// Parts of an entry that a function is looked at.
+const PARTS: usize = 8;
+/// Functions bend between minus and plus this,
+const BENDS: i32 = 8;
+/// and so many times a unit shows how.
+const FINE: i32 = 32;
+
 /// Neighbouring entries that a slope is measured over: roundings count less.
 const REACH: usize = 4;
 
@@ -21,6 +28,26 @@ impl Table {
         let slope = (largest(REACH) + 1.0) / REACH as f64;
         let is_smooth = largest(1) <= slope + 1.0;
         Self { entries: entries.to_vec(), slope: is_smooth.then_some(slope) }
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// By how much `value`, the function of entries in steps of the output, leaves what two neighbouring entries enclose; `unit`:
+    /// the entries that a real one is.
+    pub fn between_entries(&self, value: impl Fn(f64) -> f64, unit: f64, zero: i32) -> f64 {
+        let ends = |entry: f64| [value(entry.floor()), value(entry.floor() + 1.0)];
+        let beyond = |entry: f64| {
+            let ([a, b], value) = (ends(entry), value(entry));
+            (value - a.max(b)).max(a.min(b) - value)
+        };
+        let parts = (0..(self.len() - 1) * PARTS).map(|part| part as f64 / PARTS as f64);
+        let bends =
+            (-BENDS * FINE..=BENDS * FINE).map(|part| f64::from(part) / f64::from(FINE) * unit + f64::from(zero));
+        let inside = bends.filter(|entry| (0.0..(self.len() - 1) as f64).contains(entry));
+        parts.chain(inside).map(beyond).fold(0.0, f64::max)
     }
 
     /// By how much outputs may differ for sums that are so many entries apart, where the function is off by `noise` steps.
