@@ -99,6 +99,29 @@ impl Function {
         }
     }
 
+    /// The arguments between which it changes: below the first and above the second one it is as good as constant.
+    pub fn varies(self) -> (f64, f64) {
+        let above = |low: f64| (low, f64::INFINITY);
+        match self {
+            Self::Sigmoid | Self::Tanh => (-FLAT, FLAT),
+            Self::HardSigmoid(alpha, beta) if alpha > 0.0 => {
+                (-f64::from(beta) / f64::from(alpha), (1.0 - f64::from(beta)) / f64::from(alpha))
+            }
+            Self::HardSwish => above(-3.0),
+            Self::Swish(alpha) if alpha > 0.0 => above(-2.0 * FLAT / f64::from(alpha)),
+            Self::Celu(alpha) if alpha > 0.0 => above(-FLAT * f64::from(alpha)),
+            Self::Elu(_) | Self::Selu(..) | Self::Gelu | Self::GeluTanh | Self::Softplus => above(-FLAT),
+            Self::Mish => above(-2.0 * FLAT),
+            Self::ThresholdedRelu(alpha) => above(alpha.into()),
+            Self::HardSigmoid(..)
+            | Self::Swish(_)
+            | Self::Celu(_)
+            | Self::LeakyRelu(_)
+            | Self::Softsign
+            | Self::Abs => above(f64::NEG_INFINITY),
+        }
+    }
+
     /// The least and the greatest value that it can have, where it has both.
     pub fn limits(self) -> Option<(f64, f64)> {
         match self {
@@ -108,6 +131,9 @@ impl Function {
         }
     }
 }
+
+/// Where a function is as good as constant: `exp(-8)` and less from that.
+const FLAT: f64 = 8.0;
 
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
@@ -174,6 +200,13 @@ mod tests {
             let values: Vec<f64> = (-1000..=1000).map(|x| function.apply(f64::from(x) / 100.0)).collect();
             let increases = values.windows(2).all(|pair| pair[0] <= pair[1]);
             assert_eq!(increases, function.is_increasing(), "{function:?}");
+            let (first, last) = function.varies();
+            for (end, beyond) in
+                [(first, first - 100.0), (last, last + 100.0)].into_iter().filter(|(end, _)| end.is_finite())
+            {
+                let change = (function.apply(beyond) - function.apply(end)).abs();
+                assert!(change < 0.01, "{function:?} changes by {change} beyond {end}");
+            }
             if let Some((low, high)) = function.limits() {
                 assert!(values.iter().all(|value| (low..=high).contains(value)), "{function:?}");
             }

@@ -25,9 +25,7 @@ static APP: StaticCell<App<'static, Kernels, REQUEST_LEN>> = StaticCell::new();
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let mut board = board::init();
-    // Where the model is part of the image, the build script has parsed the same bytes and taken the arena's size from
-    // them.
-    let Ok(model) = Model::parse(model_bytes()) else { board::halt() };
+    let Ok(model) = model() else { board::halt() };
     let Some(app) = set_up(model) else { board::halt() };
     loop {
         match app.serve(&mut board) {
@@ -52,7 +50,19 @@ fn set_up(model: Model<'static>) -> Option<&'static mut App<'static, Kernels, RE
     Some(APP.init(App::new(info, network, READER.take(), REPLY.take())))
 }
 
-/// The model that was put into its memory region before the board started, as long as its header says.
+/// The model that is part of the image. The build script has parsed the same bytes and taken the arena's size from them.
+#[cfg(not(thumbnet_external_model))]
+fn model() -> Result<Model<'static>, inference_core::ParseError> {
+    Model::proved(model_bytes())
+}
+
+/// The model that was put into its memory region before the board started.
+#[cfg(thumbnet_external_model)]
+fn model() -> Result<Model<'static>, inference_core::ParseError> {
+    Model::parse(model_bytes())
+}
+
+/// Its bytes: as many as its header says.
 #[cfg(thumbnet_external_model)]
 fn model_bytes() -> &'static [u8] {
     use inference_core::format::{HEADER_LEN, Header};

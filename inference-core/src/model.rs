@@ -103,6 +103,26 @@ impl<'m> Model<'m> {
     /// Checks the whole file. Never panics, whatever the bytes; after it, running cannot fail.
     #[inline(never)]
     pub fn parse(bytes: &'m [u8]) -> Result<Self, ParseError> {
+        let model = Self::proved(bytes)?;
+        let layers = model.layer_count();
+        let fits = (1..=MAX_LAYERS).contains(&layers)
+            && bytes.len() >= HEADER_LEN + layers * LAYER_LEN
+            && Header::is_reserved(model.header)
+            && is_valid(model.input());
+        if !fits {
+            return Err(ParseError::Header);
+        }
+        model.check_layers()?;
+        arena::check(&model).map_err(|layer| ParseError::Arena { layer: layer as u16 })?;
+        Ok(model)
+    }
+
+    /// A file that [`parse`](Self::parse) has accepted on another machine: checks that these are its bytes, by version, length
+    /// and checksum. A build script that has parsed the file so saves a board the program for it.
+    ///
+    /// Running a file that would not have been accepted gives any result, but still no panic.
+    #[inline(never)]
+    pub fn proved(bytes: &'m [u8]) -> Result<Self, ParseError> {
         let first = bytes.first_chunk::<HEADER_LEN>().filter(|_| bytes.starts_with(&MAGIC));
         let first = first.ok_or(ParseError::NotAModel)?;
         let header = Header::decode(first);
@@ -115,18 +135,7 @@ impl<'m> Model<'m> {
         if format::checksum(bytes) != header.crc {
             return Err(ParseError::Checksum);
         }
-        let layers = usize::from(header.layer_count);
-        let fits = (1..=MAX_LAYERS).contains(&layers)
-            && bytes.len() >= HEADER_LEN + layers * LAYER_LEN
-            && Header::is_reserved(first)
-            && is_valid(header.input.shape);
-        if !fits {
-            return Err(ParseError::Header);
-        }
-        let model = Self { bytes, header: first };
-        model.check_layers()?;
-        arena::check(&model).map_err(|layer| ParseError::Arena { layer: layer as u16 })?;
-        Ok(model)
+        Ok(Self { bytes, header: first })
     }
 
     /// Checks each layer for itself. Not inline: its stack is not needed while the plan is checked.

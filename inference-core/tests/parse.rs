@@ -62,6 +62,17 @@ fn every_truncation_is_refused() {
 }
 
 #[test]
+fn a_file_that_was_proved_elsewhere_is_known_by_its_checksum() {
+    let file = pack(&every_operator());
+    assert_eq!(Model::proved(&file).unwrap().layer_count(), Model::parse(&file).unwrap().layer_count());
+    assert_eq!(Model::proved(&file[1..]).unwrap_err(), ParseError::NotAModel);
+    assert_eq!(Model::proved(&file[..file.len() - 1]).unwrap_err(), ParseError::Length { expected: file.len() as u32 });
+    let mut damaged = file.clone();
+    damaged[HEADER_LEN + 40] ^= 1;
+    assert_eq!(Model::proved(&damaged).unwrap_err(), ParseError::Checksum);
+}
+
+#[test]
 fn every_flipped_byte_is_refused() {
     let file = pack(&every_operator());
     for index in (0..file.len()).step_by(STEP) {

@@ -82,7 +82,6 @@ pub mod blocks;
 mod concat;
 mod dense_vector;
 mod depthwise;
-mod grouped;
 pub(crate) mod only;
 mod pools;
 pub mod portable;
@@ -173,7 +172,7 @@ pub trait Kernels: Sized {
 
     /// One output row of a convolution in groups.
     fn grouped_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
-        grouped::row(unit, input, output);
+        portable::conv_row(unit, input, output);
     }
 
     /// One output row of a max pooling that is a layer of its own.

@@ -8,47 +8,71 @@ use crate::format::Layer;
 /// See [`Kernels::max_pool_row`](super::Kernels::max_pool_row).
 #[inline(never)]
 pub fn max_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
-    let layer = unit.layer;
-    let channels = usize::from(layer.output.channels).max(1);
-    for (x, pixel) in output.chunks_exact_mut(channels).enumerate() {
-        // No output is smaller than this, and none larger than the other limit.
-        pixel.fill(layer.low);
-        for row in rows(layer, input) {
-            for values in row.chunks_exact(channels).skip(columns(layer, x).start).take(columns(layer, x).len()) {
-                for (largest, &value) in pixel.iter_mut().zip(values) {
-                    *largest = (*largest).max(value.min(layer.high));
-                }
-            }
-        }
-    }
+    let Layer { low, high, .. } = *unit.layer;
+    pool(unit, input, output, &|values, _| {
+        // No output is smaller than the one limit, and none larger than the other.
+        values.fold(low, |largest, value| largest.max(value.min(high)))
+    });
 }
 
 /// See [`Kernels::average_pool_row`](super::Kernels::average_pool_row).
 #[inline(never)]
 pub fn average_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
+    pool(unit, input, output, &|values, count| {
+        let scale = count.saturating_sub(1);
+        let sum = values.fold(unit.bias(scale), |sum, value| sum.wrapping_add(value.into()));
+        unit.activate(scale, sum)
+    });
+}
+
+/// Fills an output row: what `reduce` makes of the values under a window, and of how many there are.
+#[inline(never)]
+fn pool(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8], reduce: &dyn Fn(&mut Values<'_>, usize) -> u8) {
     let layer = unit.layer;
     let channels = usize::from(layer.output.channels).max(1);
+    let window = usize::from(layer.window.kernel_height);
+    let rows = (0..window).filter(|&row| !input.find_row(row).is_empty()).count();
     for (x, pixel) in output.chunks_exact_mut(channels).enumerate() {
         let columns = columns(layer, x);
-        let count = rows(layer, input).count() * columns.len();
-        let scale = count.saturating_sub(1);
         for (channel, out) in pixel.iter_mut().enumerate() {
-            let mut acc = unit.bias(scale);
-            for row in rows(layer, input) {
-                let values = row.iter().skip(columns.start * channels + channel).step_by(channels);
-                for &value in values.take(columns.len()) {
-                    acc = acc.wrapping_add(value.into());
-                }
-            }
-            *out = unit.activate(scale, acc);
+            let first = columns.start * channels + channel;
+            let end = columns.end * channels;
+            let mut values = Values { input, channels, first, end, row: 0, next: first, rows: window };
+            *out = reduce(&mut values, rows * columns.len());
         }
     }
 }
 
-/// The rows of the window that are in the map.
-fn rows<'a>(layer: &Layer, input: &InputRows<'a>) -> impl Iterator<Item = &'a [u8]> {
-    let input = *input;
-    (0..usize::from(layer.window.kernel_height)).map(move |row| input.row(row)).filter(|row| !row.is_empty())
+/// The values of a channel under a window that are in the map.
+struct Values<'v> {
+    input: &'v InputRows<'v>,
+    channels: usize,
+    /// The first value of a row, and where the row's last one is before.
+    first: usize,
+    end: usize,
+    /// Where the next value is.
+    row: usize,
+    next: usize,
+    rows: usize,
+}
+
+impl Iterator for Values<'_> {
+    type Item = u8;
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<u8> {
+        while self.row < self.rows {
+            let row = self.input.find_row(self.row);
+            if self.next < self.end
+                && let Some(&value) = row.get(self.next)
+            {
+                self.next += self.channels;
+                return Some(value);
+            }
+            (self.row, self.next) = (self.row + 1, self.first);
+        }
+        None
+    }
 }
 
 /// The input columns of output column `x` that are in the map.
