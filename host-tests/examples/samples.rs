@@ -2,7 +2,7 @@
 //! outputs that the plain integer reference finds. They must stay readable for good: none is ever written again, and what the
 //! samples that are there lack is added.
 //!
-//!     cargo run --release --workspace --example samples
+//!     cargo run --release -p host-tests --example samples
 
 use std::collections::BTreeSet;
 use std::fs;

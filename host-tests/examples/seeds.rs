@@ -1,6 +1,6 @@
 //! Writes the first inputs of every fuzz target to `fuzz/corpus/`: small good files of every kind.
 //!
-//!     cargo run --release --workspace --example seeds
+//!     cargo run --release -p host-tests --example seeds
 
 #[path = "../../inference-core/tests/builder/mod.rs"]
 mod builder;
