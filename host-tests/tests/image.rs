@@ -9,11 +9,11 @@ use host_tests::thumb::{instructions, is_float, is_smlad};
 const BOARD: &str = "mps2-an386";
 /// Bytes of program and constants that the network may need of the image that ships, and of one with all kernels.
 const MOST_OF_NANO: u64 = 12_800;
-const MOST_OF_ALL: u64 = 25_600;
+const MOST_OF_ALL: u64 = 25_900;
 
 /// What the names of kernels contain, mangled, that no family has in assembly.
 const PORTABLE: [&str; 7] = [
-    "9depthwise3row",
+    "7grouped3row",
     "8portable8conv_row",
     "3add3row",
     "6concat3row",

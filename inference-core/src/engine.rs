@@ -22,6 +22,8 @@ pub struct Network<'m, 'a, K = Selected> {
     schedule: Schedule,
     /// The layer that works, read once a step: not on the stack, which is deepest then.
     layer: Layer,
+    /// Its number.
+    loaded: usize,
     /// The first map that it reads.
     input: Map,
     parameters: Parameters<'m>,
@@ -65,6 +67,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
             // Not restarted here: that would be a copy on the stack.
             schedule: Schedule::IDLE,
             layer: Layer::NONE,
+            loaded: usize::MAX,
             input: Map::default(),
             parameters: Parameters::default(),
             kernels: PhantomData,
@@ -110,7 +113,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
             self.schedule.restart(&self.model);
         }
         while let Step::Worked { .. } = self.step() {}
-        let pixels = self.open_row(0, 0);
+        let pixels = self.open_row(0, &self.model.map_at(0), 0);
         if let Some(pixels) = self.arena.get_mut(pixels) {
             pixels.iter_mut().zip(row).for_each(|(byte, &pixel)| *byte = pixel);
         }
@@ -168,7 +171,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         self.load(index);
         let rows = if self.layer.accumulates() {
             let rows = self.schedule.output_rows(index, &self.layer);
-            let output = if rows > 0 { self.open_row(index + 1, 0) } else { 0..0 };
+            let output = if rows > 0 { self.open_row(index + 1, &self.layer.map(), 0) } else { 0..0 };
             self.accumulate_row(index, output);
             rows
         } else {
@@ -177,10 +180,11 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         self.schedule.advance(index, &self.layer, rows);
     }
 
-    /// Reads what the file says of the layer that works.
+    /// Reads what the file says of the layer that works, unless it is the one that worked before.
     fn load(&mut self, index: usize) {
-        if self.model.read(index, &mut self.layer, &mut self.input).is_some() {
+        if self.loaded != index && self.model.read(index, &mut self.layer, &mut self.input).is_some() {
             self.parameters = self.model.parameters(&self.layer);
+            self.loaded = index;
         }
     }
 
@@ -188,12 +192,12 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     fn slide_row(&mut self, index: usize) -> u16 {
         let done = self.schedule.produced(index + 1);
         let window = RowWindow::of(&self.layer, done);
-        let first = self.open_row(index + 1, 0);
+        let first = self.open_row(index + 1, &self.layer.map(), 0);
         if K::USES & only::JOINS != 0 && self.layer.joins() {
             self.join_rows(done, first);
             return window.output_rows;
         }
-        let second = if window.output_rows == 2 { self.open_row(index + 1, 1) } else { 0..0 };
+        let second = if window.output_rows == 2 { self.open_row(index + 1, &self.layer.map(), 1) } else { 0..0 };
         let layer = &self.layer;
         let unit = &Unit { layer, parameters: &self.parameters };
         let sliding = &mut sliding(layer, &self.input, &window, self.arena, [first, second]);
@@ -281,12 +285,11 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         }
     }
 
-    /// Fills the padding of the row that comes `ahead` rows after the next one of a map, and returns the
+    /// Fills the padding of the row that comes `ahead` rows after the next one of map `number`, and returns the
     /// arena range of the pixels between.
     #[inline(never)]
-    fn open_row(&mut self, map: usize, ahead: u16) -> Range<usize> {
-        let row = self.schedule.produced(map) + ahead;
-        let map = &self.model.map_at(map);
+    fn open_row(&mut self, number: usize, map: &Map, ahead: u16) -> Range<usize> {
+        let row = self.schedule.produced(number) + ahead;
         let [whole, _] = arena::rows(map, row..row + 1);
         let pixels = pixels_in(map, &whole);
         for padding in [whole.start..pixels.start, pixels.end..whole.end] {

@@ -10,7 +10,8 @@ impl Layer {
         positions(padded, kernel_height, stride_height)
     }
 
-    /// Width of the window's result, before the fused pooling.
+    /// Width of the window's result, before the fused pooling. Not inline, like others here: many kernels ask, none in a loop.
+    #[inline(never)]
     pub fn conv_width(&self) -> usize {
         positions(self.padded_width(), self.window.kernel_width, self.window.stride_width)
     }
@@ -35,6 +36,7 @@ impl Layer {
     }
 
     /// Input channels that a weight of the layer is for: those that one output channel reads.
+    #[inline(never)]
     pub fn filter_channels(&self) -> usize {
         let channels = usize::from(self.input.channels);
         match self.op {
@@ -47,6 +49,7 @@ impl Layer {
     }
 
     /// Output channels that read the same input channels: of a group, or the multiplier of a depthwise convolution.
+    #[inline(never)]
     pub fn group_outputs(&self) -> usize {
         let groups = if self.op == Op::DepthwiseConv { self.input.channels } else { self.groups };
         usize::from(self.output.channels.checked_div(groups).unwrap_or(0))
@@ -113,6 +116,7 @@ impl Layer {
     }
 
     /// Bytes that the layer reads of an input row: `(padding + width + padding) * channels`.
+    #[inline(never)]
     pub fn padded_row_len(&self) -> usize {
         let [left, right] = self.row_padding().map(usize::from);
         (left + usize::from(self.input.width) + right) * usize::from(self.input.channels)

@@ -81,7 +81,7 @@ mod add;
 pub mod blocks;
 mod concat;
 mod dense_vector;
-mod depthwise;
+mod grouped;
 pub(crate) mod only;
 mod pools;
 pub mod portable;
@@ -167,12 +167,12 @@ pub trait Kernels: Sized {
 
     /// One output row of a depthwise convolution.
     fn depthwise_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
-        depthwise::row(unit, input, output);
+        grouped::row(unit, input, output);
     }
 
     /// One output row of a convolution in groups.
     fn grouped_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
-        portable::conv_row(unit, input, output);
+        grouped::row(unit, input, output);
     }
 
     /// One output row of a max pooling that is a layer of its own.

@@ -40,30 +40,22 @@ impl Kernels for Portable {
     }
 }
 
-/// See [`Kernels::conv_row_without_workspace`]; in one group, or in several ([`Kernels::grouped_row`]).
+/// See [`Kernels::conv_row_without_workspace`].
 #[inline(never)]
 pub fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
-    let layer = unit.layer;
-    let (inputs, channels) = (usize::from(layer.input.channels), layer.filter_channels());
-    let group_outputs = layer.group_outputs();
-    let tap_row_len = usize::from(layer.window.kernel_width) * channels;
-    let filter_len = usize::from(layer.window.kernel_height) * tap_row_len;
+    let channels = usize::from(unit.layer.input.channels);
+    let tap_row_len = (usize::from(unit.layer.window.kernel_width) * channels).max(1);
+    let filter_len = usize::from(unit.layer.window.kernel_height) * tap_row_len;
     let Parameters { weights: filters, bias, .. } = *unit.parameters;
-    pooled_row(unit, input, output, &|channel, top, left| {
+    pooled_row(unit, input, output, |channel, top, left| {
         let filter = window(filters, channel * filter_len, filter_len);
         let mut acc = i32_at(bias, channel);
-        // None of these is zero; the smallest program is one that does not rely on it.
-        for (y, taps) in filter.chunks_exact(tap_row_len.max(1)).enumerate() {
-            let row = input.find_row(top + y);
+        for (y, taps) in filter.chunks_exact(tap_row_len).enumerate() {
+            let row = input.row(top + y);
             acc = acc.wrapping_add(if row.is_empty() {
-                padding(layer.input_zero_point, taps)
-            } else if channels == inputs {
-                dot(window(row, left * inputs, tap_row_len), taps)
+                padding(unit.layer.input_zero_point, taps)
             } else {
-                let first = left * inputs + channel.checked_div(group_outputs).unwrap_or(0) * channels;
-                taps.chunks_exact(channels.max(1)).enumerate().fold(0, |sum: i32, (x, taps)| {
-                    sum.wrapping_add(dot(window(row, first + x * inputs, channels), taps))
-                })
+                dot(window(row, left * channels, tap_row_len), taps)
             });
         }
         acc
@@ -74,13 +66,13 @@ pub fn conv_row(unit: &Unit<'_>, input: &InputRows<'_>, output: &mut [u8]) {
 ///
 /// Taking the maximum before the activation is exact, as no activation ever decreases.
 /// `accumulate(channel, top, left)` is the accumulator of an output channel for the window whose
-/// first input row and column (padding included) are `top` and `left`. Not generic: one copy serves all operators.
-#[inline(never)]
+/// first input row and column (padding included) are `top` and `left`.
+#[inline]
 pub(super) fn pooled_row(
     unit: &Unit<'_>,
     input: &InputRows<'_>,
     output: &mut [u8],
-    accumulate: &dyn Fn(usize, usize, usize) -> i32,
+    accumulate: impl Fn(usize, usize, usize) -> i32,
 ) {
     let (window, pool) = (&unit.layer.window, &unit.layer.pool);
     let conv_width = unit.layer.conv_width();
