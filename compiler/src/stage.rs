@@ -71,7 +71,20 @@ impl Stage {
                 let output = Quantization { scale: 1.0 / 128.0, zero_point: 128 };
                 Self::fine(function, output, 1.0 / TANH_STEPS)
             }
-            _ => {
+            Function::HardSigmoid(..)
+            | Function::LeakyRelu(_)
+            | Function::Elu(_)
+            | Function::Selu(..)
+            | Function::Celu(_)
+            | Function::HardSwish
+            | Function::Swish(_)
+            | Function::Gelu
+            | Function::GeluTanh
+            | Function::Softplus
+            | Function::Softsign
+            | Function::Mish
+            | Function::Abs
+            | Function::ThresholdedRelu(_) => {
                 let output = Quantization::covering(function.limits().map_or(range.output, |(low, high)| Range {
                     low: low.max(range.output.low),
                     high: high.min(range.output.high),
