@@ -71,7 +71,7 @@ mod header {
     pub const RESERVED: [Range<usize>; 2] = [29..30, 44..56];
 }
 
-/// The checksum covers everything from here to the end of the file.
+/// The checksum covers everything from here to the end of the file, and what stands before it.
 pub const CRC_START: usize = header::ARENA_LEN;
 
 /// Field offsets in a layer record.
@@ -572,7 +572,7 @@ pub struct Header {
     pub layer_count: u16,
     /// Bytes of the file.
     pub file_len: u32,
-    /// CRC-32 (ISO-HDLC) of the file from [`CRC_START`] on.
+    /// CRC-32 (ISO-HDLC) of the file from [`CRC_START`] on, then of what stands before this field.
     pub crc: u32,
     /// Bytes of memory that an inference needs.
     pub arena_len: u32,
@@ -641,11 +641,14 @@ impl Header {
     }
 }
 
-/// The checksum that belongs into the header of this file.
+/// The checksum that belongs into the header of this file: of all behind it, then of all before it.
 pub fn checksum(file: &[u8]) -> u32 {
     // Without a table: it would take 1 KB of flash for the one time that a board parses its model.
     static CRC32: crc::Crc<u32, crc::NoTable> = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);
-    CRC32.checksum(file.get(CRC_START..).unwrap_or(&[]))
+    let mut digest = CRC32.digest();
+    digest.update(file.get(CRC_START..).unwrap_or(&[]));
+    digest.update(file.get(..header::CRC).unwrap_or(&[]));
+    digest.finalize()
 }
 
 /// Whether all these bytes are zero.
