@@ -120,8 +120,7 @@ fn bad_input_is_named() {
 
     let graph = network().node("Sin", "curve", &[], vec![]);
     fs::write(path("sin.onnx"), graph.bytes()).unwrap();
-    let refused =
-        error(&thumbnet(&["compile", &path("sin.onnx"), "--calibration", &data, "--out", &path("sin.tnet")]));
+    let refused = error(&thumbnet(&["compile", &path("sin.onnx"), "--calibration", &data, "--out", &path("sin.tnet")]));
     assert!(refused.contains("node curve (Sin)"), "{refused}");
     assert!(!Path::new(&path("sin.tnet")).exists());
 }
