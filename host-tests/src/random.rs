@@ -1,6 +1,6 @@
 //! Random networks as model files: graphs of layers of every kind, put together without the compiler's quantization.
 //!
-//! [`graph`] draws the layers and what they read, [`numbers`] their weights, biases, scales and tables, [`memory`] gives them
+//! `graph` draws the layers and what they read, `numbers` their weights, biases, scales and tables, `memory` gives them
 //! memory without a plan.
 
 mod graph;
