@@ -10,7 +10,7 @@ use inference_core::Model;
 const BOARD: &str = "mps2-an386";
 /// The image that ships leaves out the kernels that its model has no use for, and with them some choices: one part in
 /// this many of a small network.
-const CHOICES: u64 = 200;
+const CHOICES: u64 = 150;
 
 #[test]
 fn any_model_takes_what_it_takes_in_an_image_of_its_own() -> Result<()> {

@@ -22,7 +22,7 @@ pub struct Network<'m, 'a, K = Selected> {
     schedule: Schedule,
     /// The layer that works, read once a step: not on the stack, which is deepest then.
     layer: Layer,
-    /// Its number.
+    /// Its number and one more; 0 for none.
     loaded: usize,
     /// The first map that it reads.
     input: Map,
@@ -67,7 +67,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
             // Not restarted here: that would be a copy on the stack.
             schedule: Schedule::IDLE,
             layer: Layer::NONE,
-            loaded: usize::MAX,
+            loaded: 0,
             input: Map::default(),
             parameters: Parameters::default(),
             kernels: PhantomData,
@@ -171,7 +171,7 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
         self.load(index);
         let rows = if self.layer.accumulates() {
             let rows = self.schedule.output_rows(index, &self.layer);
-            let output = if rows > 0 { self.open_row(index + 1, &self.layer.map(), 0) } else { 0..0 };
+            let output = if rows > 0 { self.open_output(index, 0) } else { 0..0 };
             self.accumulate_row(index, output);
             rows
         } else {
@@ -182,9 +182,9 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
 
     /// Reads what the file says of the layer that works, unless it is the one that worked before.
     fn load(&mut self, index: usize) {
-        if self.loaded != index && self.model.read(index, &mut self.layer, &mut self.input).is_some() {
+        if self.loaded != index + 1 && self.model.read(index, &mut self.layer, &mut self.input).is_some() {
             self.parameters = self.model.parameters(&self.layer);
-            self.loaded = index;
+            self.loaded = index + 1;
         }
     }
 
@@ -192,12 +192,12 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
     fn slide_row(&mut self, index: usize) -> u16 {
         let done = self.schedule.produced(index + 1);
         let window = RowWindow::of(&self.layer, done);
-        let first = self.open_row(index + 1, &self.layer.map(), 0);
+        let first = self.open_output(index, 0);
         if K::USES & only::JOINS != 0 && self.layer.joins() {
             self.join_rows(done, first);
             return window.output_rows;
         }
-        let second = if window.output_rows == 2 { self.open_row(index + 1, &self.layer.map(), 1) } else { 0..0 };
+        let second = if window.output_rows == 2 { self.open_output(index, 1) } else { 0..0 };
         let layer = &self.layer;
         let unit = &Unit { layer, parameters: &self.parameters };
         let sliding = &mut sliding(layer, &self.input, &window, self.arena, [first, second]);
@@ -283,6 +283,13 @@ impl<'m, 'a, K: Kernels> Network<'m, 'a, K> {
                 }
             }
         }
+    }
+
+    /// Opens a row of the map of the layer that works. Not inline: the map is on the stack only meanwhile.
+    #[inline(never)]
+    fn open_output(&mut self, index: usize, ahead: u16) -> Range<usize> {
+        let map = self.layer.map();
+        self.open_row(index + 1, &map, ahead)
     }
 
     /// Fills the padding of the row that comes `ahead` rows after the next one of map `number`, and returns the
