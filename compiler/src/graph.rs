@@ -71,8 +71,8 @@ pub struct Layer {
     /// `[in_height][in_width][in_channels]` for a dense layer. Of an addition, what each of the two maps is multiplied with;
     /// none for other operators.
     pub weights: Vec<f32>,
-    /// One an output channel; a single one for an addition, none for max pooling and concatenation, one a window size
-    /// (always 0) for nothing else.
+    /// One an output channel; a single one for an addition, none for max pooling and concatenation. An average pooling over a
+    /// window does not read its own.
     pub bias: Vec<f32>,
 }
 

@@ -17,7 +17,8 @@ use super::{inspect, progress_bar, read, write};
 /// as an ONNX file (model.tnet, model.qdq.onnx).
 #[derive(Args)]
 pub struct Arguments {
-    /// The network: floats, [N, 1, height, width] of 0.0 to 1.0 in, logits or their softmax out
+    /// The network: floats of 0.0 to 1.0 in ([N, channels, height, width], a series or a vector); logits, their softmax or any
+    /// other result out
     model: PathBuf,
     /// Directory with the training images it was trained on (IDX files); test images are never read
     #[arg(long, value_name = "DIR")]
