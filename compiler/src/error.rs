@@ -2,6 +2,8 @@
 
 use inference_core::ParseError;
 
+use crate::kind::Kind;
+
 /// What is wrong, where, and what to do.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -9,6 +11,9 @@ pub enum CompileError {
     /// The bytes are not an ONNX model, or one without a graph that can be read.
     #[error("not an ONNX model that can be read: {0}")]
     Onnx(String),
+    /// The bytes are a file of another kind.
+    #[error("this is {}, not an ONNX model: {}", .0.name(), .0.advice())]
+    Kind(Kind),
     /// An operator, attribute or shape that has no integer form here.
     #[error("node {node} ({op}): {what}; {advice}")]
     Unsupported {

@@ -26,6 +26,7 @@ pub mod float;
 pub mod fold;
 pub mod function;
 pub mod graph;
+pub mod kind;
 pub mod onnx;
 pub mod ops;
 pub mod order;

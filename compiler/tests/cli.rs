@@ -118,9 +118,57 @@ fn bad_input_is_named() {
     let not_a_model = error(&thumbnet(&["inspect", &path("net.onnx")]));
     assert!(not_a_model.contains("does not begin with TNET"), "{not_a_model}");
 
+    let not_compiled = error(&thumbnet(&["inspect", &path("net.onnx")]));
+    assert!(not_compiled.contains("thumbnet compile"), "{not_compiled}");
+
     let graph = network().node("Sin", "curve", &[], vec![]);
     fs::write(path("sin.onnx"), graph.bytes()).unwrap();
     let refused = error(&thumbnet(&["compile", &path("sin.onnx"), "--calibration", &data, "--out", &path("sin.tnet")]));
     assert!(refused.contains("node curve (Sin)"), "{refused}");
     assert!(!Path::new(&path("sin.tnet")).exists());
+}
+
+#[test]
+fn what_is_not_onnx_is_named() {
+    let directory = directory();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let data = directory.path().display().to_string();
+    let compiled = |name: &str| thumbnet(&["compile", &path(name), "--calibration", &data, "--out", &path("x.tnet")]);
+    let files: [(&str, &[u8], &str); 4] = [
+        ("pointer.onnx", b"version https://git-lfs.example/spec/v1\noid sha256:00\nsize 12\n", "git lfs pull"),
+        ("page.onnx", b"<!DOCTYPE html><html></html>", "not the page"),
+        ("weights.h5", b"\x89HDF\r\n\x1a\n\0\0\0\0", "export"),
+        ("empty.onnx", b"", "an empty file"),
+    ];
+    for (name, bytes, advice) in files {
+        fs::write(path(name), bytes).unwrap();
+        for output in [compiled(name), thumbnet(&["eval", &path(name), "--data", &data])] {
+            let message = error(&output);
+            assert!(message.contains(name) && message.contains(advice), "{message}");
+        }
+    }
+    fs::create_dir(path("folder")).unwrap();
+    let folder = error(&compiled("folder"));
+    assert!(folder.contains("is a directory: give a file"), "{folder}");
+    fs::write(path("folder/saved_model.pb"), b"\x08\x01").unwrap();
+    let saved = error(&compiled("folder"));
+    assert!(saved.contains("tf2onnx.convert --saved-model"), "{saved}");
+    compile(directory.path());
+    let twice = error(&compiled("out/net.tnet"));
+    assert!(twice.contains("needs no compiling"), "{twice}");
+}
+
+#[test]
+fn a_long_file_name_is_a_fine_model_name() {
+    let directory = directory();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let data = directory.path().display().to_string();
+    // The 24th byte is the first half of a letter.
+    let long = "a_network_from_a_far_awäy_place.onnx";
+    fs::copy(path("net.onnx"), path(long)).unwrap();
+    let out = path("out/long.tnet");
+    let compiled = json(&thumbnet(&["compile", &path(long), "--calibration", &data, "--out", &out, "--json"]));
+    assert_eq!(compiled["name"], "a_network_from_a_far_aw");
+    let notes = compiled["report"]["notes"].to_string();
+    assert!(notes.contains("24 bytes at most"), "{notes}");
 }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use compiler::{Compiled, Core, Optimize, Options, Outputs, Progress, compile_with};
 use dataset::{Dataset, Split};
 use inference_core::Model;
+use inference_core::format::NAME_LEN;
 use serde_json::json;
 
 use super::{inspect, progress_bar, read, write};
@@ -36,7 +37,7 @@ pub struct Arguments {
     /// What leaves the network: logits (32 bits each, from a dense layer) or bytes, which take a quarter of the memory
     #[arg(long, value_enum, default_value_t = Results::Auto)]
     outputs: Results,
-    /// The model's name, at most 24 bytes [default: the ONNX file's, or its directory's if that is model.onnx]
+    /// The model's name, cut to 24 bytes [default: the ONNX file's, or its directory's if that is model.onnx]
     #[arg(long)]
     name: Option<String>,
     /// Where to write the model
@@ -95,9 +96,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     );
     let onnx = read(&arguments.model)?;
     let training = Dataset::load(&arguments.calibration, Split::Train)?;
-    let name = arguments.name.clone().or_else(|| default_name(&arguments.model));
+    let (name, name_note) = name(arguments);
     let options = Options {
-        name: name.context("the model needs a name: give one with --name")?,
+        name,
         optimize: arguments.optimize.into(),
         core: arguments.core,
         calibration_images: arguments.calibration_images,
@@ -109,22 +110,32 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         _ => bar.inc(1),
     });
     bar.finish_and_clear();
-    let compiled = compiled.with_context(|| arguments.model.display().to_string())?;
+    let mut compiled = compiled.with_context(|| arguments.model.display().to_string())?;
+    compiled.report.notes.extend(name_note);
     let qdq = arguments.out.with_extension("qdq.onnx");
     write(&qdq, &compiled.qdq)?;
     write(&arguments.out, &compiled.tnet)?;
     print(&compiled, arguments, &qdq)
 }
 
+/// The model's name, cut to what the format holds, and a note of that.
+fn name(arguments: &Arguments) -> (String, Option<String>) {
+    let whole = arguments.name.clone().unwrap_or_else(|| default_name(&arguments.model));
+    // Nothing behind a zero would be read, and a name there must be.
+    let whole = whole.split('\0').next().filter(|name| !name.is_empty()).unwrap_or("model");
+    let name = whole[..whole.floor_char_boundary(NAME_LEN)].to_string();
+    let note = (name.len() < whole.len()).then(|| {
+        format!("the model is called {name:?}: a name has {NAME_LEN} bytes at most; --name gives another one")
+    });
+    (name, note)
+}
+
 /// The file's stem, or the directory's name where the stem says nothing.
-fn default_name(path: &Path) -> Option<String> {
-    let text = |part: Option<&std::ffi::OsStr>| part.and_then(|part| part.to_str()).map(str::to_string);
-    let stem = text(path.file_stem())?;
-    if stem != "model" {
-        return Some(stem);
-    }
-    let path = std::path::absolute(path).ok()?;
-    Some(text(path.parent().and_then(Path::file_name)).unwrap_or(stem))
+fn default_name(path: &Path) -> String {
+    let text = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+    let stem = text(path.file_stem()).unwrap_or_default();
+    let directory = || text(std::path::absolute(path).ok()?.parent()?.file_name());
+    if stem == "model" { directory().unwrap_or(stem) } else { stem }
 }
 
 fn print(compiled: &Compiled, arguments: &Arguments, qdq: &Path) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use compiler::evaluate::{Evaluation, evaluate};
 use dataset::{Dataset, Split};
 use serde_json::json;
 
-use super::{parse, pictures, progress_bar, read};
+use super::{is_tnet, parse, pictures, progress_bar, read};
 
 /// Measure a model on the test images
 #[derive(Args)]
@@ -37,7 +37,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let limit = arguments.limit.unwrap_or(images.len());
     let bar = progress_bar("classifying", images.len().min(limit));
     let done = || bar.inc(1);
-    let evaluation = if arguments.model.extension().is_some_and(|extension| extension == "tnet") {
+    let evaluation = if is_tnet(&arguments.model, &bytes) {
         evaluate(&parse(&arguments.model, &bytes)?, &images, limit, &done)
     } else {
         OnnxModel::load(&bytes).and_then(|model| evaluate(&model, &images, limit, &done))

@@ -10,9 +10,12 @@ mod pictures;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
+use compiler::kind::Kind;
 use indicatif::{ProgressBar, ProgressStyle};
+use inference_core::Model;
+use inference_core::format::MAGIC;
 
 /// Compile digit networks for microcontrollers, look into them, measure and use them.
 #[derive(Parser)]
@@ -44,7 +47,28 @@ pub fn run() -> anyhow::Result<()> {
 
 /// The bytes of a file.
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path.is_dir() {
+        bail!("{} is a directory: {}", path.display(), in_directory(path));
+    }
     std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+/// What to give in place of a directory.
+fn in_directory(path: &Path) -> String {
+    let saved_model = path.join("saved_model.pb");
+    if saved_model.is_file() {
+        let target = "--opset 13 --output model.onnx";
+        return format!(
+            "a TensorFlow SavedModel; make an ONNX file of it, `python -m tf2onnx.convert --saved-model {} {target}`",
+            path.display()
+        );
+    }
+    let is_model = |path: &Path| path.extension().is_some_and(|extension| extension == "onnx" || extension == "tnet");
+    let files = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    match files.filter(|path| is_model(path)).min() {
+        Some(model) => format!("give a file in it, such as {}", model.display()),
+        None => "give a file".into(),
+    }
 }
 
 /// Writes a file whole or not at all: under another name first, then renamed.
@@ -83,6 +107,20 @@ fn progress_bar(message: &'static str, images: usize) -> ProgressBar {
 }
 
 /// A model's parse error with the file that it is about.
-fn parse<'m>(path: &Path, bytes: &'m [u8]) -> anyhow::Result<inference_core::Model<'m>> {
-    inference_core::Model::parse(bytes).with_context(|| path.display().to_string())
+fn parse<'m>(path: &Path, bytes: &'m [u8]) -> anyhow::Result<Model<'m>> {
+    Model::parse(bytes).with_context(|| match Kind::of(bytes) {
+        Some(kind) if kind != Kind::Tnet => format!("{} is {}: {}", path.display(), kind.name(), kind.advice()),
+        _ if is_onnx(path) => format!("{} is to be compiled first, by thumbnet compile", path.display()),
+        _ => path.display().to_string(),
+    })
+}
+
+/// Whether a file is, or is said to be, a compiled model.
+fn is_tnet(path: &Path, bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC) || path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tnet"))
+}
+
+/// Whether a file is said to be a network that is not compiled yet.
+fn is_onnx(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
 }

@@ -26,6 +26,7 @@ use tract_onnx::pb;
 
 use crate::CompileError;
 use crate::graph::Network;
+use crate::kind::Kind;
 
 /// Reads the bytes of an ONNX file.
 pub fn import(bytes: &[u8]) -> Result<Network, CompileError> {
@@ -34,6 +35,9 @@ pub fn import(bytes: &[u8]) -> Result<Network, CompileError> {
 
 /// The graph in the bytes of an ONNX file.
 pub fn graph(bytes: &[u8]) -> Result<pb::GraphProto, CompileError> {
+    if let Some(kind) = Kind::of(bytes) {
+        return Err(CompileError::Kind(kind));
+    }
     let model = pb::ModelProto::decode(bytes).map_err(|error| CompileError::Onnx(error.to_string()))?;
     if !model.functions.is_empty() {
         return Err(CompileError::Onnx("it has local functions: export it with its functions inlined".into()));
