@@ -207,18 +207,24 @@ impl Shape {
     const NONE: Self = Self { height: 0, width: 0, channels: 0 };
 
     /// Number of values.
-    pub fn len(&self) -> usize {
-        usize::from(self.height) * self.row_len()
+    pub const fn len(&self) -> usize {
+        self.height as usize * self.row_len()
     }
 
     /// Whether there is no value.
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Values of a row.
-    pub fn row_len(&self) -> usize {
-        usize::from(self.width) * usize::from(self.channels)
+    pub const fn row_len(&self) -> usize {
+        self.width as usize * self.channels as usize
+    }
+
+    /// The shape whose three fields begin at `offset`.
+    const fn decode<const LEN: usize>(bytes: &[u8; LEN], offset: usize) -> Self {
+        let [height, width, channels] = [half(bytes, offset), half(bytes, offset + 2), half(bytes, offset + 4)];
+        Self { height, width, channels }
     }
 }
 
@@ -489,12 +495,23 @@ impl Layer {
 
     /// The arena range of the scratch memory of the layer in these bytes.
     pub(crate) fn decode_scratch(bytes: &[u8; LAYER_LEN]) -> Range<usize> {
-        let word = |offset: usize| {
-            let mut word = 0;
-            Decoder(bytes).word(offset, &mut word);
-            word
+        arena::scratch_at(word(bytes, record::SCRATCH_OFFSET), word(bytes, record::SCRATCH_LEN))
+    }
+
+    /// What the program may need for the layer in these bytes.
+    pub(crate) const fn decode_codes(bytes: &[u8; LAYER_LEN]) -> Option<Codes> {
+        let (Some(op), Some(algorithm)) =
+            (Op::from_code(bytes[record::OP]), Algorithm::from_code(bytes[record::ALGORITHM]))
+        else {
+            return None;
         };
-        arena::scratch_at(word(record::SCRATCH_OFFSET), word(record::SCRATCH_LEN))
+        let has_workspace = word(bytes, record::SCRATCH_LEN) != 0;
+        Some(Codes { op, algorithm, kernel: bytes[record::KERNEL_HEIGHT], has_workspace })
+    }
+
+    /// The shape of the map that the layer in these bytes makes.
+    pub(crate) const fn decode_output(bytes: &[u8; LAYER_LEN]) -> Shape {
+        Shape::decode(bytes, record::OUTPUT_SHAPE)
     }
 
     /// The numbers of the maps that the layer in these bytes reads.
@@ -617,6 +634,26 @@ impl Header {
         header
     }
 
+    /// The version, length and checksum in these bytes.
+    pub(crate) const fn decode_identity(bytes: &[u8; HEADER_LEN]) -> (u16, u32, u32) {
+        (half(bytes, header::VERSION), word(bytes, header::FILE_LEN), word(bytes, header::CRC))
+    }
+
+    /// The number of layers in these bytes.
+    pub(crate) const fn decode_layer_count(bytes: &[u8; HEADER_LEN]) -> u16 {
+        half(bytes, header::LAYER_COUNT)
+    }
+
+    /// The bytes of memory that the model of these bytes needs.
+    pub(crate) const fn decode_arena_len(bytes: &[u8; HEADER_LEN]) -> u32 {
+        word(bytes, header::ARENA_LEN)
+    }
+
+    /// The shape of what enters the model of these bytes.
+    pub(crate) const fn decode_input(bytes: &[u8; HEADER_LEN]) -> Shape {
+        Shape::decode(bytes, header::INPUT_SHAPE)
+    }
+
     /// Whether the bytes that have no meaning yet are zeros.
     pub fn is_reserved(bytes: &[u8; HEADER_LEN]) -> bool {
         is_reserved(bytes, &header::RESERVED)
@@ -641,13 +678,37 @@ impl Header {
     }
 }
 
+/// What decides which kernels a layer may need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Codes {
+    pub op: Op,
+    pub algorithm: Algorithm,
+    /// Its height.
+    pub kernel: u8,
+    pub has_workspace: bool,
+}
+
+/// A number of two bytes, also while a program is built.
+const fn half<const LEN: usize>(bytes: &[u8; LEN], offset: usize) -> u16 {
+    u16::from_le_bytes([bytes[offset], bytes[offset + 1]])
+}
+
+/// A number of four bytes, also while a program is built.
+const fn word<const LEN: usize>(bytes: &[u8; LEN], offset: usize) -> u32 {
+    u32::from_le_bytes([bytes[offset], bytes[offset + 1], bytes[offset + 2], bytes[offset + 3]])
+}
+
 /// The checksum that belongs into the header of this file: of all behind it, then of all before it.
-pub fn checksum(file: &[u8]) -> u32 {
+pub const fn checksum(file: &[u8]) -> u32 {
     // Without a table: it would take 1 KB of flash for the one time that a board parses its model.
-    static CRC32: crc::Crc<u32, crc::NoTable> = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);
+    const CRC32: crc::Crc<u32, crc::NoTable> = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);
     let mut digest = CRC32.digest();
-    digest.update(file.get(CRC_START..).unwrap_or(&[]));
-    digest.update(file.get(..header::CRC).unwrap_or(&[]));
+    if let Some((before, behind)) = file.split_at_checked(CRC_START) {
+        digest.update(behind);
+        if let Some((before, _)) = before.split_at_checked(header::CRC) {
+            digest.update(before);
+        }
+    }
     digest.finalize()
 }
 

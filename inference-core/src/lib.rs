@@ -20,6 +20,7 @@
 #![deny(unsafe_code)]
 
 pub mod arena;
+mod embedded;
 mod engine;
 pub mod format;
 mod geometry;

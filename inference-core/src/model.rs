@@ -16,6 +16,18 @@ use crate::winograd;
 /// The versions that are read. Version 1 was never released; from 2 on a version stays in this table.
 const READERS: [u16; 1] = [2];
 
+/// Whether this version is in the table.
+const fn is_read(version: u16) -> bool {
+    let mut readers = READERS.as_slice();
+    while let Some((&reader, others)) = readers.split_first() {
+        if reader == version {
+            return true;
+        }
+        readers = others;
+    }
+    false
+}
+
 /// A parsed model: a checked view into the bytes of its file.
 #[derive(Clone, Copy, Debug)]
 pub struct Model<'m> {
@@ -122,20 +134,23 @@ impl<'m> Model<'m> {
     ///
     /// Running a file that would not have been accepted gives any result, but still no panic.
     #[inline(never)]
-    pub fn proved(bytes: &'m [u8]) -> Result<Self, ParseError> {
-        let first = bytes.first_chunk::<HEADER_LEN>().filter(|_| bytes.starts_with(&MAGIC));
-        let first = first.ok_or(ParseError::NotAModel)?;
-        let header = Header::decode(first);
-        if !READERS.contains(&header.version) {
-            return Err(ParseError::Version { found: header.version });
+    pub const fn proved(bytes: &'m [u8]) -> Result<Self, ParseError> {
+        let Some(header) = bytes.first_chunk::<HEADER_LEN>() else { return Err(ParseError::NotAModel) };
+        let &[m0, m1, m2, m3, ..] = header;
+        if u32::from_le_bytes([m0, m1, m2, m3]) != u32::from_le_bytes(MAGIC) {
+            return Err(ParseError::NotAModel);
         }
-        if usize::try_from(header.file_len) != Ok(bytes.len()) {
-            return Err(ParseError::Length { expected: header.file_len });
+        let (version, file_len, crc) = Header::decode_identity(header);
+        if !is_read(version) {
+            return Err(ParseError::Version { found: version });
         }
-        if format::checksum(bytes) != header.crc {
+        if file_len as usize != bytes.len() {
+            return Err(ParseError::Length { expected: file_len });
+        }
+        if format::checksum(bytes) != crc {
             return Err(ParseError::Checksum);
         }
-        Ok(Self { bytes, header: first })
+        Ok(Self { bytes, header })
     }
 
     /// Checks each layer for itself. Not inline: its stack is not needed while the plan is checked.
@@ -160,7 +175,7 @@ impl<'m> Model<'m> {
     }
 
     /// The bytes of the file.
-    pub fn bytes(&self) -> &'m [u8] {
+    pub const fn bytes(&self) -> &'m [u8] {
         self.bytes
     }
 
@@ -173,17 +188,17 @@ impl<'m> Model<'m> {
     }
 
     /// Bytes of memory that [`Network::new`](crate::Network::new) asks for.
-    pub fn arena_len(&self) -> usize {
-        self.header().arena_len as usize
+    pub const fn arena_len(&self) -> usize {
+        Header::decode_arena_len(self.header) as usize
     }
 
     /// The shape of what enters.
-    pub fn input(&self) -> Shape {
-        self.header().input.shape
+    pub const fn input(&self) -> Shape {
+        Header::decode_input(self.header)
     }
 
     /// Bytes of one input row: `width * channels`.
-    pub fn input_row_len(&self) -> usize {
+    pub const fn input_row_len(&self) -> usize {
         self.input().row_len()
     }
 
@@ -198,12 +213,17 @@ impl<'m> Model<'m> {
     }
 
     /// The shape of what leaves.
-    pub fn output(&self) -> Shape {
-        self.map_at(self.layer_count()).shape
+    pub const fn output(&self) -> Shape {
+        let Some((_, records)) = self.bytes.split_at_checked(HEADER_LEN) else { return self.input() };
+        let Some((records, _)) = records.split_at_checked(self.layer_count() * LAYER_LEN) else { return self.input() };
+        match records.last_chunk::<LAYER_LEN>() {
+            Some(last) => Layer::decode_output(last),
+            None => self.input(),
+        }
     }
 
     /// Number of values that leave.
-    pub fn outputs(&self) -> usize {
+    pub const fn outputs(&self) -> usize {
         self.output().len()
     }
 
@@ -213,8 +233,8 @@ impl<'m> Model<'m> {
     }
 
     /// Number of layers.
-    pub fn layer_count(&self) -> usize {
-        usize::from(self.header().layer_count)
+    pub const fn layer_count(&self) -> usize {
+        Header::decode_layer_count(self.header) as usize
     }
 
     /// A layer, counted from 0.

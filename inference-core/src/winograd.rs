@@ -77,8 +77,8 @@ pub const POINTS: [Point; MAX_POINTS] = {
 };
 
 /// Number of points in one dimension for a kernel of 3, 5 or 7.
-pub fn points(kernel: u8) -> usize {
-    4 + 3 * (usize::from(kernel).saturating_sub(3) / 2)
+pub const fn points(kernel: u8) -> usize {
+    4 + 3 * ((kernel as usize).saturating_sub(3) / 2)
 }
 
 /// The two outputs (twice) that the products of `P` points give.

@@ -88,6 +88,7 @@ pub mod portable;
 mod portable_winograd;
 mod winograd;
 
+pub(crate) use only::uses_at_most;
 pub use only::{Only, uses};
 pub use winograd::workspace_len as winograd_workspace_len;
 

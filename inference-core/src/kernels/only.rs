@@ -4,7 +4,7 @@
 
 use super::blocks::SingleChannel;
 use super::{InputRows, Kernels, Selected, Unit, is_enough};
-use crate::format::{Algorithm, Layer, Op};
+use crate::format::{Algorithm, Codes, Layer, Op};
 use crate::winograd::points;
 
 const CONV: u32 = 1 << 0;
@@ -44,6 +44,29 @@ fn uses_of(layer: &Layer) -> u32 {
         (Op::DepthwiseConv, Algorithm::Direct) => DEPTHWISE,
         (Op::GroupedConv, Algorithm::Direct) => GROUPED,
         (Op::Dense, Algorithm::Direct) if layer.accumulates() => DENSE,
+        (Op::Dense, Algorithm::Direct) => DENSE | DENSE_VECTOR,
+        (Op::GlobalAveragePool, Algorithm::Direct) => AVERAGE,
+        (Op::Add, Algorithm::Direct) => ADD,
+        (Op::MaxPool, Algorithm::Direct) => MAX_POOL,
+        (Op::AveragePool, Algorithm::Direct) => AVERAGE_POOL,
+        (Op::Concat, Algorithm::Direct) => CONCAT,
+    }
+}
+
+/// What a layer needs at most of which no more is known than these codes.
+pub(crate) const fn uses_at_most(codes: Codes) -> u32 {
+    match (codes.op, codes.algorithm) {
+        (_, Algorithm::Winograd) => winograd(points(codes.kernel)),
+        (Op::Conv, Algorithm::Direct) if !codes.has_workspace => CONV_WITHOUT_WORKSPACE,
+        (Op::Conv, Algorithm::Direct) => {
+            let row = match codes.kernel {
+                3 | 5 | 7 => single_channel(codes.kernel as usize),
+                _ => 0,
+            };
+            CONV | CONV_WITHOUT_WORKSPACE | row
+        }
+        (Op::DepthwiseConv, Algorithm::Direct) => DEPTHWISE,
+        (Op::GroupedConv, Algorithm::Direct) => GROUPED,
         (Op::Dense, Algorithm::Direct) => DENSE | DENSE_VECTOR,
         (Op::GlobalAveragePool, Algorithm::Direct) => AVERAGE,
         (Op::Add, Algorithm::Direct) => ADD,
