@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
-use inference_core::Model;
-use inference_core::format::NAME_LEN;
+use thumbnet::Model;
+use thumbnet::format::NAME_LEN;
 use protocol::{MAX_NAME, reply_len, request_len};
 
 use boards::Board;
@@ -110,7 +110,7 @@ fn embedded_model(path: &Path, memory_map: &str) -> Result<String, String> {
         "const ARENA_LEN: usize = {arena};
 const REQUEST_LEN: usize = {request};
 const REPLY_LEN: usize = {reply};
-type Kernels = inference_core::kernels::Only<{uses}>;
+type Kernels = thumbnet::kernels::Only<{uses}>;
 fn model_bytes() -> &'static [u8] {{
     #[repr(align(16))]
     struct Aligned<T: ?Sized>(T);
@@ -145,7 +145,7 @@ __most_outputs = {outputs};
         "const ARENA_LEN: usize = {arena};
 const REQUEST_LEN: usize = {request};
 const REPLY_LEN: usize = {reply};
-type Kernels = inference_core::kernels::Selected;
+type Kernels = thumbnet::kernels::Selected;
 "
     ))
 }

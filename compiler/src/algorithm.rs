@@ -1,7 +1,7 @@
 //! Chooses how each layer's weights are stored and multiplied.
 
-use inference_core::format::{Algorithm, Layer};
-use inference_core::winograd;
+use thumbnet::format::{Algorithm, Layer};
+use thumbnet::winograd;
 
 use crate::overflow;
 use crate::quantize::QuantizedNetwork;
@@ -42,7 +42,7 @@ pub(crate) fn pays(layer: &Layer) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use inference_core::format::{Op, Shape, Window};
+    use thumbnet::format::{Op, Shape, Window};
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Measures the activations of the float network and chooses their quantized ranges.
 
-use inference_core::format::Pool;
 use rayon::prelude::*;
+use thumbnet::format::Pool;
 
 use crate::float;
 use crate::graph::{Activation, Layer, Network};

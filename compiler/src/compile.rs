@@ -1,10 +1,10 @@
 //! From the bytes of an ONNX file to those of a model file.
 
 use dataset::Dataset;
-use inference_core::Model;
-use inference_core::format::Op;
 use rayon::prelude::*;
 use serde::Serialize;
+use thumbnet::Model;
+use thumbnet::format::Op;
 
 use crate::calibrate::{self, LayerRange, Method};
 use crate::evaluate::{Answer, Classify, expect_size, log_softmax};

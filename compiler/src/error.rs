@@ -1,6 +1,6 @@
 //! Why a network could not be compiled.
 
-use inference_core::ParseError;
+use thumbnet::ParseError;
 
 use crate::kind::Kind;
 

@@ -1,10 +1,10 @@
 //! Measures how well a model tells labelled images apart.
 
 use dataset::Dataset;
-use inference_core::format::Shape;
-use inference_core::{Model, Network};
 use rayon::prelude::*;
 use serde::Serialize;
+use thumbnet::format::Shape;
+use thumbnet::{Model, Network};
 
 use crate::{CompileError, OnnxModel};
 

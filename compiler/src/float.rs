@@ -1,7 +1,7 @@
 //! Runs the float network, to measure its activations: whole maps, `[height][width][channels]`; nothing else uses it. The
 //! sums of each operator are in its room ([`ops`]).
 
-use inference_core::format::Pool;
+use thumbnet::format::Pool;
 
 use crate::graph::{Layer, Network};
 use crate::ops;

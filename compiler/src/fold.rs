@@ -1,6 +1,6 @@
 //! Folds per-channel scales and shifts (batch normalization, biases) into weights, in f64.
 
-use inference_core::format::{Op, Pool};
+use thumbnet::format::{Op, Pool};
 
 use crate::graph::{Activation, Layer};
 
@@ -165,7 +165,7 @@ pub fn fold_before(affine: &Affine, layer: &mut Layer) {
 
 #[cfg(test)]
 mod tests {
-    use inference_core::format::{self, Shape, Window};
+    use thumbnet::format::{self, Shape, Window};
 
     use super::*;
     use crate::float;

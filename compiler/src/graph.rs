@@ -1,6 +1,6 @@
 //! The float network: fused layers on maps, batch normalization folded away.
 
-use inference_core::format::{self, Op, Shape};
+use thumbnet::format::{self, Op, Shape};
 
 use crate::function::Function;
 

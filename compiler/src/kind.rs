@@ -1,6 +1,6 @@
 //! What a file is that is not what was expected: people give a command the file that they have.
 
-use inference_core::format::MAGIC;
+use thumbnet::format::MAGIC;
 
 /// A file of another kind, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

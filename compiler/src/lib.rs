@@ -1,7 +1,7 @@
 //! Turns an ONNX network into a quantized, planned, packed model.
 //!
 //! ```no_run
-//! use compiler::{Options, compile};
+//! use thumbnet_compiler::{Options, compile};
 //! use dataset::{Dataset, Split};
 //! let training = Dataset::load("trainer/data/mnist".as_ref(), Split::Train)?;
 //! let onnx = std::fs::read("model.onnx")?;
@@ -19,7 +19,6 @@
 mod algorithm;
 pub mod calibrate;
 mod compile;
-pub mod device;
 mod error;
 pub mod evaluate;
 pub mod float;

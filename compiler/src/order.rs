@@ -4,7 +4,7 @@
 //! projection of a skip connection) is ahead of a long one and waits for it at the join; standing behind, it would run ahead
 //! even further, with more rows waiting. So the short branch stands first.
 
-use inference_core::format::NO_MAP;
+use thumbnet::format::NO_MAP;
 
 use crate::graph::{Layer, Network};
 
@@ -50,7 +50,7 @@ pub fn short_branches_first(network: &mut Network) {
 
 #[cfg(test)]
 mod tests {
-    use inference_core::format::{self, Op, Shape};
+    use thumbnet::format::{self, Op, Shape};
 
     use super::*;
 

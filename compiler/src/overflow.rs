@@ -31,7 +31,7 @@ pub fn largest_sum(layer: &QuantizedLayer) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use inference_core::format::{self, Op, Shape};
+    use thumbnet::format::{self, Op, Shape};
 
     use super::*;
     use crate::graph;

@@ -1,11 +1,9 @@
-//! Writes the model file, as `inference_core::format` describes it.
+//! Writes the model file, as `thumbnet::format` describes it.
 
 use std::collections::HashMap;
 
-use inference_core::format::{
-    self, ALIGNMENT, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, Map, NAME_LEN, VERSION,
-};
-use inference_core::{Model, winograd};
+use thumbnet::format::{self, ALIGNMENT, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, Map, NAME_LEN, VERSION};
+use thumbnet::{Model, winograd};
 
 use crate::plan::{self, Graph};
 use crate::quantize::{QuantizedLayer, QuantizedNetwork};

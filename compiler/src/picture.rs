@@ -3,8 +3,8 @@
 use std::io::Cursor;
 
 use image::{GrayImage, ImageError, ImageReader, Limits};
-use inference_core::format::Shape;
-use inference_core::preprocess::{self, MAX_SIDE, PreprocessError, SIDE};
+use thumbnet::format::Shape;
+use thumbnet::preprocess::{self, MAX_SIDE, PreprocessError, SIDE};
 
 /// Why a picture cannot be classified.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,8 @@
 mod activation;
 mod attributes;
 
-use inference_core::format::{Activation, BYTE_TABLE_LEN, Op, Pool, Shape, TABLE_LEN, TABLE_ZERO};
 use prost::Message;
+use thumbnet::format::{Activation, BYTE_TABLE_LEN, Op, Pool, Shape, TABLE_LEN, TABLE_ZERO};
 use tract_onnx::pb;
 use tract_onnx::pb::tensor_proto::DataType;
 

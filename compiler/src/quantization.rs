@@ -1,6 +1,6 @@
 //! How real numbers become bytes, and products of scales multipliers and shifts.
 
-use inference_core::requantize::SHIFTS;
+use thumbnet::requantize::SHIFTS;
 
 use crate::calibrate::Range;
 
@@ -61,7 +61,7 @@ pub fn multiplier(real: f64) -> Option<(i32, u8)> {
 
 #[cfg(test)]
 mod tests {
-    use inference_core::requantize::{requantize, scale};
+    use thumbnet::requantize::{requantize, scale};
 
     use super::*;
 

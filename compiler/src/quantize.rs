@@ -1,6 +1,6 @@
 //! Turns the float network into integers, as `docs/quantization.md` says.
 
-use inference_core::format::{self, Activation, Op, Shape};
+use thumbnet::format::{self, Activation, Op, Shape};
 
 use crate::CompileError;
 use crate::calibrate::LayerRange;

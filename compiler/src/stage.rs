@@ -1,6 +1,6 @@
 //! What happens to an accumulator: a clamp, or a table of a function, and how what leaves is quantized.
 
-use inference_core::format::{self, BYTE_TABLE_LEN, Op, TABLE_LEN, TABLE_ZERO};
+use thumbnet::format::{self, BYTE_TABLE_LEN, Op, TABLE_LEN, TABLE_ZERO};
 
 use crate::calibrate::{LayerRange, Range};
 use crate::function::Function;
@@ -127,7 +127,7 @@ impl Stage {
 
 #[cfg(test)]
 mod tests {
-    use inference_core::requantize::scale;
+    use thumbnet::requantize::scale;
 
     use super::*;
     use crate::quantization::multiplier;

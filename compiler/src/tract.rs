@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Once};
 
-use inference_core::format::Shape;
 use prost::Message;
+use thumbnet::format::Shape;
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
 

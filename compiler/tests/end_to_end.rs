@@ -3,9 +3,9 @@
 mod common;
 
 use common::{Graph, images, ints};
-use compiler::evaluate::{Classify, evaluate};
-use compiler::{CompileError, Compiled, OnnxModel, Optimize, Options, compile, onnx};
-use inference_core::Model;
+use thumbnet::Model;
+use thumbnet_compiler::evaluate::{Classify, evaluate};
+use thumbnet_compiler::{CompileError, Compiled, OnnxModel, Optimize, Options, compile, onnx};
 
 fn options() -> Options {
     Options { calibration_images: 200, ..Options::named("test") }

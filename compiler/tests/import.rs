@@ -5,8 +5,8 @@ mod common;
 
 use common::import::{assert_imports, assert_refused, map, ops, pool, relu_map};
 use common::{Graph, int, ints, text};
-use compiler::onnx;
-use inference_core::format::Op;
+use thumbnet::format::Op;
+use thumbnet_compiler::onnx;
 
 #[test]
 fn the_usual_network() {

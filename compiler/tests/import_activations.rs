@@ -4,9 +4,9 @@ mod common;
 
 use common::import::{assert_imports, assert_refused, assert_same, map, ops, pool};
 use common::{float, ints, text};
-use compiler::graph::Activation;
-use compiler::{OnnxModel, onnx};
-use inference_core::format::{Op, Pool};
+use thumbnet::format::{Op, Pool};
+use thumbnet_compiler::graph::Activation;
+use thumbnet_compiler::{OnnxModel, onnx};
 
 #[test]
 fn every_activation() {

@@ -4,8 +4,8 @@ mod common;
 
 use common::import::{assert_imports, assert_refused, map, ops, pool, relu_map};
 use common::{Graph, int, ints};
-use compiler::graph::Activation;
-use inference_core::format::{Op, Shape};
+use thumbnet::format::{Op, Shape};
+use thumbnet_compiler::graph::Activation;
 
 #[test]
 fn normalization_after_an_activation() {

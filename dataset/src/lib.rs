@@ -1,10 +1,10 @@
 //! Reads labelled images in the IDX format: MNIST and its relatives (Fashion-MNIST, EMNIST digits), raw or gzipped.
 //!
 //! ```no_run
-//! use dataset::{Dataset, Split};
+//! use thumbnet_dataset::{Dataset, Split};
 //! let test = Dataset::load("path/to/mnist".as_ref(), Split::Test)?;
 //! let (pixels, label) = (test.image(0), test.label(0));
-//! # Ok::<(), dataset::DatasetError>(())
+//! # Ok::<(), thumbnet_dataset::DatasetError>(())
 //! ```
 
 mod error;

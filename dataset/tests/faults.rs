@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use dataset::{Dataset, DatasetError, Fault, Split};
+use thumbnet_dataset::{Dataset, DatasetError, Fault, Split};
 
 /// Three images of 2 x 3 pixels: image `i` holds the bytes `10 * i ..`.
 fn images() -> Vec<u8> {

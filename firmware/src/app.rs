@@ -2,9 +2,9 @@
 
 use embedded_hal::digital::OutputPin;
 use embedded_io::{Read, Write};
-use inference_core::format::Shape;
-use inference_core::kernels::Kernels;
-use inference_core::{InputError, Network, Step};
+use thumbnet::format::Shape;
+use thumbnet::kernels::Kernels;
+use thumbnet::{InputError, Network, Step};
 use protocol::{
     Benchmark, ErrorCode, FrameReader, Info, LogitsOf, Prediction, Reply, Request, UNREADABLE, decode, encode,
 };
@@ -12,7 +12,7 @@ use protocol::{
 use crate::board::{Board, BoardInfo};
 use crate::log::debug;
 
-const _: () = assert!(protocol::MAX_OUTPUTS >= inference_core::format::MAX_OUTPUTS);
+const _: () = assert!(protocol::MAX_OUTPUTS >= thumbnet::format::MAX_OUTPUTS);
 
 /// Bytes taken from the serial line at a time.
 const CHUNK: usize = 8;
@@ -163,7 +163,7 @@ impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
             emulated: self.info.emulated,
             counter_hz: self.info.counter_hz,
             model: model.name(),
-            model_crc: inference_core::format::checksum(model.bytes()),
+            model_crc: thumbnet::format::checksum(model.bytes()),
             height,
             width,
             channels,

@@ -28,7 +28,7 @@ mod start {
     // It brings the critical section that the console takes.
     use cortex_m as _;
     use cortex_m_semihosting::{debug, heprintln};
-    use inference_core::{Model, Network};
+    use thumbnet::{Model, Network};
 
     use crate::external;
 

@@ -1,7 +1,7 @@
 //! The entry point: a board's file under `boards/`, the model, and the application.
 
 use firmware::{App, BoardInfo, Stopped};
-use inference_core::{Model, Network};
+use thumbnet::{Model, Network};
 use protocol::FrameReader;
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -52,20 +52,20 @@ fn set_up(model: Model<'static>) -> Option<&'static mut App<'static, Kernels, RE
 
 /// The model that is part of the image. The build script has parsed the same bytes and taken the arena's size from them.
 #[cfg(not(thumbnet_external_model))]
-fn model() -> Result<Model<'static>, inference_core::ParseError> {
+fn model() -> Result<Model<'static>, thumbnet::ParseError> {
     Model::proved(model_bytes())
 }
 
 /// The model that was put into its memory region before the board started.
 #[cfg(thumbnet_external_model)]
-fn model() -> Result<Model<'static>, inference_core::ParseError> {
+fn model() -> Result<Model<'static>, thumbnet::ParseError> {
     Model::parse(model_bytes())
 }
 
 /// Its bytes: as many as its header says.
 #[cfg(thumbnet_external_model)]
 fn model_bytes() -> &'static [u8] {
-    use inference_core::format::{HEADER_LEN, Header};
+    use thumbnet::format::{HEADER_LEN, Header};
     let region = crate::external::region();
     let header = region.first_chunk::<HEADER_LEN>().map(Header::decode);
     header.and_then(|header| region.get(..header.file_len as usize)).unwrap_or(&[])

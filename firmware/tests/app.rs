@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use embedded_hal::digital::OutputPin;
 use embedded_io::{ErrorKind, ErrorType, Read, Write};
 use firmware::{App, Board, BoardInfo, Stopped};
-use inference_core::{Model, Network, Step};
+use thumbnet::{Model, Network, Step};
 use protocol::{
     ErrorCode, FrameError, FrameReader, MAX_NAME, OwnedReply as Reply, Request, UNREADABLE, decode, encode, frame_len,
     reply_len, request_len,

@@ -1,7 +1,7 @@
 //! Model files: `Model::parse` refuses them, or they run.
 
-use inference_core::format::{self, CRC_START, Layer, Op};
-use inference_core::{Model, Network, ParseError};
+use thumbnet::format::{self, CRC_START, Layer, Op};
+use thumbnet::{Model, Network, ParseError};
 
 /// Most work of a fuzzed model that is run: a run shall take microseconds.
 const MOST_WORK: u64 = 1 << 17;

@@ -1,7 +1,7 @@
 //! ONNX files.
 
-use compiler::onnx::import;
-use inference_core::format::MAX_LAYERS;
+use thumbnet::format::MAX_LAYERS;
+use thumbnet_compiler::onnx::import;
 
 /// Imports a network or refuses it.
 pub fn onnx(bytes: &[u8]) {

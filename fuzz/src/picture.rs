@@ -1,8 +1,8 @@
 //! Pictures: PNG, PNM, raw pixels.
 
-use compiler::picture::{pixels, raw_pixels};
-use inference_core::format::Shape;
-use inference_core::preprocess::SIDE;
+use thumbnet::format::Shape;
+use thumbnet::preprocess::SIDE;
+use thumbnet_compiler::picture::{pixels, raw_pixels};
 
 /// Reads a picture, and the same bytes as raw pixels.
 pub fn picture(bytes: &[u8]) {

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use std::{fs, thread};
 
 use fuzz::{RunError, repair, run};
-use inference_core::format::{HEADER_LEN, LAYER_LEN};
-use inference_core::{Model, ParseError};
+use thumbnet::format::{HEADER_LEN, LAYER_LEN};
+use thumbnet::{Model, ParseError};
 
 static NANO: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/nano/model.tnet");

@@ -4,10 +4,10 @@
 
 use std::fs;
 
-use compiler::OnnxModel;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use host_tests::shipped::{self, TEST_IMAGES};
-use inference_core::{Model, Network};
+use thumbnet::{Model, Network};
+use thumbnet_compiler::OnnxModel;
 
 fn shipped_models(criterion: &mut Criterion) {
     let pixels = TEST_IMAGES.image(0);

@@ -9,11 +9,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use compiler::Optimize;
 use host_tests::rng::Rng;
 use host_tests::{random, reference, shipped};
-use inference_core::Model;
-use inference_core::format::{Activation, Algorithm, Op, VERSION};
+use thumbnet::Model;
+use thumbnet::format::{Activation, Algorithm, Op, VERSION};
+use thumbnet_compiler::Optimize;
 
 /// Largest random sample, in bytes: small enough for Miri.
 const MOST_BYTES: usize = 4000;

@@ -18,8 +18,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use fuzz::corpus;
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
-use inference_core::format::{Algorithm, Op, Pool, Shape, Window};
 use protocol::{Benchmark, ErrorCode, FrameError, Info, OwnedReply as Reply, Prediction, Request, VERSION, encode};
+use thumbnet::format::{Algorithm, Op, Pool, Shape, Window};
 
 fn main() -> io::Result<()> {
     write("model", models())?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use compiler::device::{Board, Emulator, FirmwareImage};
+use thumbnet_device::{Board, Emulator, FirmwareImage};
 
 /// An emulated board that runs a model.
 pub struct Session {

@@ -1,10 +1,10 @@
 //! One row of `cargo xtask bench`: what a model takes on an emulated board.
 
 use anyhow::{Context, Result, ensure};
-use compiler::device::Board;
-use inference_core::format::{Layer, Op, Shape};
-use inference_core::{Model, Network};
 use serde_json::{Value, json};
+use thumbnet::format::{Layer, Op, Shape};
+use thumbnet::{Model, Network};
+use thumbnet_device::Board;
 
 use crate::models::Compiled;
 use crate::networks;

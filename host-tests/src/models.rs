@@ -9,10 +9,10 @@ use std::sync::LazyLock;
 
 use ::networks::NetworkSpec;
 use anyhow::{Context, Result};
-use compiler::calibrate::{Method, measure};
-use compiler::quantize::{QuantizedNetwork, quantize};
-use compiler::{Core, Optimize, Options, Outputs, Scales, compile, overflow, pack};
 use dataset::{Dataset, Split};
+use thumbnet_compiler::calibrate::{Method, measure};
+use thumbnet_compiler::quantize::{QuantizedNetwork, quantize};
+use thumbnet_compiler::{Core, Optimize, Options, Outputs, Scales, compile, overflow, pack};
 
 use crate::networks::{self, with_random_weights};
 use crate::shipped;

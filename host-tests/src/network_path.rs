@@ -11,7 +11,7 @@ use object::{
 };
 
 /// What the names of the core's functions contain, mangled or not.
-const CORE: &str = "inference_core";
+const CORE: &str = "thumbnet";
 /// What the name of the model's bytes contains.
 const MODEL: &str = "firmware5start";
 /// Arm's mapping symbols: instructions or data from here on.

@@ -4,10 +4,10 @@
 //! before it is trained.
 
 use anyhow::{Context, Result};
-use compiler::graph::{self, Network};
-use compiler::order;
-use inference_core::format::{self, NO_MAP, Op, Pool, Shape, Window};
 use networks::{Activation, Kind, NetworkSpec, Pooling};
+use thumbnet::format::{self, NO_MAP, Op, Pool, Shape, Window};
+use thumbnet_compiler::graph::{self, Network};
+use thumbnet_compiler::order;
 
 use crate::rng::Rng;
 use crate::shipped::TEST_IMAGES;
@@ -58,7 +58,7 @@ fn layer(rng: &mut Rng, index: usize, layer: &networks::Layer) -> Result<graph::
     made.activation = match layer.activation {
         Activation::None => graph::Activation::Linear,
         Activation::Relu => graph::Activation::RELU,
-        Activation::Sigmoid => graph::Activation::Function(compiler::function::Function::Sigmoid),
+        Activation::Sigmoid => graph::Activation::Function(thumbnet_compiler::function::Function::Sigmoid),
     };
     // So far from zero that values are as large after the layer as before.
     let count = record.weight_count() as usize;

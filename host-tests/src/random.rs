@@ -7,10 +7,10 @@ mod graph;
 mod memory;
 mod numbers;
 
-use compiler::Optimize;
-use compiler::plan::{self, Graph};
-use inference_core::format::{ALIGNMENT, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, NAME_LEN, VERSION, checksum};
-use inference_core::winograd;
+use thumbnet::format::{ALIGNMENT, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, NAME_LEN, VERSION, checksum};
+use thumbnet::winograd;
+use thumbnet_compiler::Optimize;
+use thumbnet_compiler::plan::{self, Graph};
 
 use crate::rng::Rng;
 use graph::Drawn;

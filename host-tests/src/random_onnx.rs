@@ -7,11 +7,11 @@
 mod activation;
 pub mod file;
 
-use inference_core::format::Shape;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use thumbnet::format::Shape;
 
 use crate::rng::Rng;
 pub use activation::Activation;

@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use compiler::{CompileError, Compiled, Core, Optimize, Options, compile, pack, qdq};
 use dataset::Dataset;
-use inference_core::format::{Activation, Shape};
-use inference_core::{Model, Network};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use serde::Serialize;
+use thumbnet::format::{Activation, Shape};
+use thumbnet::{Model, Network};
+use thumbnet_compiler::{CompileError, Compiled, Core, Optimize, Options, compile, pack, qdq};
 
 use crate::random_onnx::{Stack, stacks};
 use crate::runtimes;

@@ -6,10 +6,8 @@
 
 mod operators;
 
-use inference_core::Model;
-use inference_core::format::{
-    Activation, BYTE_TABLE_LEN, Layer, NO_MAP, Op, Pool, Shape, TABLE_LEN, TABLE_ZERO, Window,
-};
+use thumbnet::Model;
+use thumbnet::format::{Activation, BYTE_TABLE_LEN, Layer, NO_MAP, Op, Pool, Shape, TABLE_LEN, TABLE_ZERO, Window};
 
 /// What a scaled accumulator has at most in size, as no byte can tell and only logits show.
 const LARGEST_SCALED: i64 = 1 << 30;

@@ -4,9 +4,9 @@
 use std::io::Write;
 
 use anyhow::{Context, Result, ensure};
-use compiler::device::{Board, Emulator, FirmwareImage};
-use inference_core::Model;
 use tempfile::NamedTempFile;
+use thumbnet::Model;
+use thumbnet_device::{Board, Emulator, FirmwareImage};
 
 use crate::network_path;
 use crate::stack::PaintedStack;

@@ -6,7 +6,7 @@ use std::{env, fs, thread};
 
 use anyhow::{Context, Result};
 use dataset::{Dataset, Split};
-use inference_core::{Model, Network};
+use thumbnet::{Model, Network};
 use tract_onnx::prelude::Framework;
 
 /// The 10,000 MNIST test images.

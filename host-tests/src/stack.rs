@@ -7,9 +7,9 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use compiler::device::FirmwareImage;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
+use thumbnet_device::FirmwareImage;
 
 /// What unused stack looks like.
 const PAINT: u8 = 0xa5;

@@ -8,11 +8,11 @@
 mod gains;
 mod table;
 
-use compiler::graph;
-use compiler::quantize::QuantizedNetwork;
-use inference_core::Model;
-use inference_core::format::{Activation, Layer, NO_MAP, Op, TABLE_ZERO};
 use serde::Serialize;
+use thumbnet::Model;
+use thumbnet::format::{Activation, Layer, NO_MAP, Op, TABLE_ZERO};
+use thumbnet_compiler::graph;
+use thumbnet_compiler::quantize::QuantizedNetwork;
 
 use crate::runtimes::Outputs;
 use gains::{FLOAT_ERROR, Gain, Logits};

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use compiler::device::Board;
-use compiler::{Core, Optimize, pack, qdq};
 use dataset::Dataset;
 use host_tests::rig::Rig;
 use host_tests::steps::{Bounds, Differences};
 use host_tests::{models, networks, reference, runtimes};
-use inference_core::format::Shape;
-use inference_core::{Model, Network};
+use thumbnet::format::Shape;
+use thumbnet::{Model, Network};
+use thumbnet_compiler::{Core, Optimize, pack, qdq};
+use thumbnet_device::Board;
 
 const NETWORKS: [&str; 4] = ["keyword", "image", "wakeword", "anomaly"];
 /// Inputs for the reference and the runtimes; a board gets the first.

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use compiler::device::{Board, Connection, DevicePrediction};
 use host_tests::boards::Session;
 use host_tests::shipped::{self, TEST_IMAGES};
 use protocol::{ErrorCode, OwnedReply as Reply, Request, UNREADABLE, decode, encode, frame_len};
+use thumbnet_device::{Board, Connection, DevicePrediction};
 
 const BOARD: &str = "mps2-an386";
 const TIMEOUT: Duration = Duration::from_secs(20);

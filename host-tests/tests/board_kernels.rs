@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use builder::Draft;
-use compiler::device::{Board, Emulator, FirmwareImage};
-use inference_core::format::Algorithm;
-use inference_core::{Model, Network};
 use tempfile::NamedTempFile;
+use thumbnet::format::Algorithm;
+use thumbnet::{Model, Network};
+use thumbnet_device::{Board, Emulator, FirmwareImage};
 
 /// Seeds of the images of a case; the last one is as bright as an image can be.
 const SEEDS: [u32; 2] = [1, 3];

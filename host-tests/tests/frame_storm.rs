@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use compiler::device::{Board, Connection};
 use host_tests::boards::Session;
 use host_tests::rng::Rng;
 use host_tests::shipped::{self, TEST_IMAGES};
 use protocol::{OwnedReply as Reply, Request, decode, encode, frame_len, request_len};
+use thumbnet_device::{Board, Connection};
 
 const BOARD: &str = "mps2-an386";
 const TIMEOUT: Duration = Duration::from_secs(20);

@@ -1,10 +1,10 @@
 //! What is in the image that ships: program of the right kind.
 
 use anyhow::{Result, ensure};
-use compiler::device::{Board, FirmwareImage};
 use host_tests::network_path::{self, Piece};
 use host_tests::shipped;
 use host_tests::thumb::{instructions, is_float, is_smlad};
+use thumbnet_device::{Board, FirmwareImage};
 
 const BOARD: &str = "mps2-an386";
 /// Bytes of program and constants that the network may need of the image that ships, and of one with all kernels.

@@ -1,11 +1,11 @@
 //! Plans of the networks in the trainer's table, and the page about them.
 
 use anyhow::{Context, Result, ensure};
-use compiler::plan::{Graph, peak};
-use compiler::{Core, Optimize, pack};
 use host_tests::{models, networks, shipped};
-use inference_core::Model;
-use inference_core::schedule::Layers;
+use thumbnet::Model;
+use thumbnet::schedule::Layers;
+use thumbnet_compiler::plan::{Graph, peak};
+use thumbnet_compiler::{Core, Optimize, pack};
 
 /// The arena that the notebook's networks take where maps are kept whole (input and output of the
 /// largest layer, before its pooling), and with a ring for every layer and nothing shared, without workspace.

@@ -1,12 +1,12 @@
 //! Plans of the memory for random networks: no answer changes, and no byte is overwritten while it is needed.
 
-use compiler::pack::pack;
-use compiler::{Core, Optimize};
 use host_tests::rng::Rng;
 use host_tests::{models, networks, random, reference};
-use inference_core::format::{Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, Map, Op, Ring, checksum};
-use inference_core::schedule::Layers;
-use inference_core::{Model, Network, arena};
+use thumbnet::format::{Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, Map, Op, Ring, checksum};
+use thumbnet::schedule::Layers;
+use thumbnet::{Model, Network, arena};
+use thumbnet_compiler::pack::pack;
+use thumbnet_compiler::{Core, Optimize};
 
 const NETWORKS: u64 = 600;
 const OPTIMIZE: [Optimize; 3] = [Optimize::Speed, Optimize::Flash, Optimize::Ram];

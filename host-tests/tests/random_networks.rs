@@ -2,9 +2,9 @@
 
 use host_tests::rng::Rng;
 use host_tests::{random, reference};
-use inference_core::format::{Activation, Op};
-use inference_core::schedule::Layers;
-use inference_core::{Model, Network, Step};
+use thumbnet::format::{Activation, Op};
+use thumbnet::schedule::Layers;
+use thumbnet::{Model, Network, Step};
 
 /// Networks that CI tries.
 const NETWORKS: u64 = 2_000;

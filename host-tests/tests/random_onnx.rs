@@ -2,7 +2,7 @@
 //! rounding allows.
 
 use host_tests::{random_parity, reference};
-use inference_core::Model;
+use thumbnet::Model;
 
 /// Networks that CI tries; `cargo xtask parity --networks N` tries more.
 const NETWORKS: u32 = 2_000;

@@ -1,11 +1,11 @@
 //! Counts of the image that takes any model against those of the image that ships.
 
 use anyhow::Result;
-use compiler::device::Board;
 use host_tests::boards::Session;
 use host_tests::rig::Rig;
 use host_tests::shipped::{self, TEST_IMAGES};
-use inference_core::Model;
+use thumbnet::Model;
+use thumbnet_device::Board;
 
 const BOARD: &str = "mps2-an386";
 /// The image that ships leaves out the kernels that its model has no use for, and with them some choices: one part in

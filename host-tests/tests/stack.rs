@@ -5,9 +5,9 @@
 mod memory;
 
 use anyhow::{Context, Result, ensure};
-use compiler::device::{Board, Emulator, FirmwareImage};
 use host_tests::shipped::{self, TEST_IMAGES};
 use host_tests::stack::PaintedStack;
+use thumbnet_device::{Board, Emulator, FirmwareImage};
 
 /// An instruction takes 2^6 nanoseconds.
 const SHIFT: u32 = 6;

@@ -11,7 +11,7 @@ use crate::model::{Model, ParseError};
 /// calls [`Model::parse`] with [`Model::bytes`] proves it again.
 ///
 /// ```
-/// use inference_core::{Model, Network, include_model};
+/// use thumbnet::{Model, Network, include_model};
 ///
 /// const DIGIT: Model = include_model!("../tests/samples/v2-nano.tnet");
 ///
@@ -25,16 +25,16 @@ use crate::model::{Model, ParseError};
 /// What is no model does not build:
 ///
 /// ```compile_fail
-/// # use inference_core::{Model, include_model};
+/// # use thumbnet::{Model, include_model};
 /// const DIGIT: Model = include_model!("lib.rs");
 /// ```
 ///
 /// [`Only`](crate::kernels::Only) leaves the kernels out of the program that the model does not use:
 ///
 /// ```
-/// # use inference_core::{Model, Network, include_model};
+/// # use thumbnet::{Model, Network, include_model};
 /// # const DIGIT: Model = include_model!("../tests/samples/v2-nano.tnet");
-/// use inference_core::kernels::Only;
+/// use thumbnet::kernels::Only;
 ///
 /// let mut arena = [0; DIGIT.arena_len()];
 /// let network = Network::<Only<{ DIGIT.kernels() }>>::with_kernels(&DIGIT, &mut arena)?;

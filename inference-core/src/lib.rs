@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn core::error::Error>> {
-//! use inference_core::{Model, Network};
+//! use thumbnet::{Model, Network};
 //! # let bytes: &[u8] = &[];
 //! # let pixels = [0u8; 784];
 //! let model = Model::parse(bytes)?; // every offset, shape and bound is checked here, once

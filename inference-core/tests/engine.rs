@@ -4,8 +4,8 @@ mod builder;
 
 use builder::networks::{byte_result, every_operator};
 use builder::{Draft, pack};
-use inference_core::format::{Op, Pool, Shape, Window};
-use inference_core::{InputError, Model, Network, NetworkError, Step, softmax};
+use thumbnet::format::{Op, Pool, Shape, Window};
+use thumbnet::{InputError, Model, Network, NetworkError, Step, softmax};
 
 fn image(model: &Model<'_>, seed: usize) -> Vec<u8> {
     let len = model.input_row_len() * usize::from(model.input().height);

@@ -6,9 +6,9 @@ mod cases;
 
 use builder::networks::every_operator;
 use builder::pack;
-use inference_core::format::Algorithm;
-use inference_core::kernels::Only;
-use inference_core::{Model, Network, NetworkError};
+use thumbnet::format::Algorithm;
+use thumbnet::kernels::Only;
+use thumbnet::{Model, Network, NetworkError};
 
 /// The logits of a few images, in an arena of poisoned bytes that begins `shift` bytes off a word.
 fn logits(file: &[u8], shift: usize) -> Vec<Vec<i32>> {

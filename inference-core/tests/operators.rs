@@ -5,8 +5,8 @@ mod builder;
 
 use builder::networks::byte_result;
 use builder::{Draft, pack};
-use inference_core::format::{Op, Pool, Shape, Window};
-use inference_core::{Model, Network};
+use thumbnet::format::{Op, Pool, Shape, Window};
+use thumbnet::{Model, Network};
 
 fn shape(height: u16, width: u16, channels: u16) -> Shape {
     Shape { height, width, channels }
@@ -71,7 +71,7 @@ fn a_concatenation_requantizes_each_map_for_itself() {
 
 #[test]
 fn a_max_pooling_does_not_see_its_padding() {
-    let zeros = |layer: &mut inference_core::format::Layer| {
+    let zeros = |layer: &mut thumbnet::format::Layer| {
         layer.window = Window::new([3, 3], [2, 2], [1; 4]);
         (layer.input_zero_point, layer.output_zero_point) = (100, 100);
     };

@@ -5,10 +5,10 @@ mod builder;
 
 use builder::networks::{byte_result, every_operator};
 use builder::{Draft, pack, seal};
-use inference_core::format::{
+use thumbnet::format::{
     Activation, HEADER_LEN, Header, LAYER_LEN, Layer, MAX_DIMENSION, MAX_LAYERS, Map, NO_MAP, Op, Pool, Shape, VERSION,
 };
-use inference_core::{Model, Network, ParseError};
+use thumbnet::{Model, Network, ParseError};
 
 /// Of the many damaged files, Miri takes every so many: a checksum takes it long.
 const STEP: usize = if cfg!(miri) { 197 } else { 1 };
@@ -287,7 +287,7 @@ fn operators_refuse_what_they_do_not_have() {
     // What a max pooling does is the same before and after its clamp.
     refuses_shapes(MAX_POOL, &[|layer| layer.activation = Activation::Table, |layer| layer.output_zero_point = 1]);
     // Winograd is a way to convolve.
-    let winograd = |layer: &mut Layer| layer.algorithm = inference_core::format::Algorithm::Winograd;
+    let winograd = |layer: &mut Layer| layer.algorithm = thumbnet::format::Algorithm::Winograd;
     for index in [ADD, CONCAT, MAX_POOL, AVERAGE_POOL, DEPTHWISE, GROUPED, AVERAGE, VECTOR, LOGITS] {
         refuses_shapes(index, &[winograd]);
     }

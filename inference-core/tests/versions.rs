@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use inference_core::format::{Activation, Algorithm, Op, VERSION};
-use inference_core::{Model, Network, ParseError};
+use thumbnet::format::{Activation, Algorithm, Op, VERSION};
+use thumbnet::{Model, Network, ParseError};
 
 /// The oldest version that is read. Version 1 was never released.
 const OLDEST: u16 = 2;

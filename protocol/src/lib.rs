@@ -11,7 +11,7 @@
 //! The reply carries the sequence number of its request; what could not be read is answered with [`UNREADABLE`].
 //!
 //! ```
-//! use protocol::{Request, FrameReader, encode, decode};
+//! use thumbnet_protocol::{Request, FrameReader, encode, decode};
 //!
 //! let mut buffer = [0; 64];
 //! let frame = encode(7, &Request::Classify { pixels: &[0, 255, 0] }, &mut buffer)?;

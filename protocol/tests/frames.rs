@@ -1,13 +1,13 @@
 //! Whatever happens to the bytes of a frame, the reader never gives out another message.
 
 use proptest::prelude::*;
-use protocol::{
+use thumbnet_protocol::{
     Benchmark, ErrorCode, FrameError, FrameReader, Info, LogitsOf, MAX_NAME, MAX_OUTPUTS, Prediction, Request, decode,
     encode, frame_len, reply_len, request_len,
 };
 
 /// A reply as hosts read it.
-type Reply<'a> = protocol::Reply<'a, Vec<i32>>;
+type Reply<'a> = thumbnet_protocol::Reply<'a, Vec<i32>>;
 
 const PIXELS: usize = 784;
 const READER_LEN: usize = request_len(PIXELS);
@@ -18,7 +18,7 @@ const STEP: usize = if cfg!(miri) { 101 } else { 1 };
 type Read = Result<(u8, Vec<u8>), FrameError>;
 
 fn read_all<const N: usize>(reader: &mut FrameReader<N>, bytes: &[u8]) -> Vec<Read> {
-    let own = |frame: protocol::Frame<'_>| (frame.sequence, frame.message.to_vec());
+    let own = |frame: thumbnet_protocol::Frame<'_>| (frame.sequence, frame.message.to_vec());
     bytes.iter().filter_map(|&byte| reader.push(byte).map(|frame| frame.map(own))).collect()
 }
 
@@ -112,7 +112,7 @@ fn logits_are_read_as_they_were_written() {
     let logits = [0, -1, 63, 64, -65, 70_000, i32::MIN];
     let written = Prediction { class: 300, ticks: None, logits: LogitsOf(logits.iter().copied()) };
     let mut buffer = [0; reply_len(7)];
-    let bytes = encode(3, &protocol::Reply::Prediction(written), &mut buffer).unwrap();
+    let bytes = encode(3, &thumbnet_protocol::Reply::Prediction(written), &mut buffer).unwrap();
     let read = read_all(&mut FrameReader::<{ reply_len(7) }>::new(), bytes);
     let [Ok((3, message))] = &read[..] else { panic!("{read:?}") };
     let wanted = Prediction { class: 300, ticks: None, logits: logits.to_vec() };

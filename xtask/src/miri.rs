@@ -12,7 +12,7 @@ const PROPTEST_CASES: &str = "4";
 pub fn run_tests() -> Result<()> {
     setup::miri()?;
     // Rustup's cargo, which knows `+nightly`, not the one that runs us.
-    let mut miri = command("cargo", &["+nightly", "miri", "test", "-p", "inference-core", "-p", "protocol"]);
+    let mut miri = command("cargo", &["+nightly", "miri", "test", "-p", "thumbnet", "-p", "thumbnet-protocol"]);
     miri.env("CARGO_TARGET_DIR", target().join("miri")).env("PROPTEST_CASES", PROPTEST_CASES);
     // Samples are files, and proptest asks for the current directory.
     run(miri.env("MIRIFLAGS", "-Zmiri-disable-isolation"))

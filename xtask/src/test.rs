@@ -45,10 +45,10 @@ fn usual(steps: &mut Steps) -> Result<()> {
     steps.step("set up", setup::all)?;
     steps.cargo("format", &["fmt", "--all", "--check"])?;
     steps.cargo("format, firmware", &["fmt", "--manifest-path", "firmware/Cargo.toml", "--check"])?;
-    steps.cargo("core and protocol, overflow checked", &["test", "-p", "inference-core", "-p", "protocol"])?;
+    steps.cargo("core and protocol, overflow checked", &["test", "-p", "thumbnet", "-p", "thumbnet-protocol"])?;
     let replay = ["test", "-p", "fuzz", "--no-default-features", "--test", "replay"];
     steps.cargo("hostile bytes, overflow checked", &replay)?;
-    let without_std = ["build", "--release", "-p", "inference-core", "--target", "thumbv6m-none-eabi"];
+    let without_std = ["build", "--release", "-p", "thumbnet", "--target", "thumbv6m-none-eabi"];
     steps.cargo("core without std", &without_std)?;
     steps.cargo("build", &["test", "--release", "--workspace", "--no-run"])?;
     // This leaves the programs `boards`, `trainer` and `thumbnet` for the steps after it.

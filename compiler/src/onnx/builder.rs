@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use inference_core::format::{self, MAX_LAYERS, MAX_OUTPUTS, NO_MAP, Op, Shape};
+use thumbnet::format::{self, MAX_LAYERS, MAX_OUTPUTS, NO_MAP, Op, Shape};
 
 use super::limits;
 use crate::CompileError;

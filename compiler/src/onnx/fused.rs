@@ -1,6 +1,6 @@
 //! What a layer can do besides its operator.
 
-use inference_core::format::{MAX_WINDOW_ROWS, Op, Pool, Window};
+use thumbnet::format::{MAX_WINDOW_ROWS, Op, Pool, Window};
 
 use crate::function::Function;
 use crate::graph::{Activation, Layer};

@@ -1,6 +1,6 @@
 //! What the format allows a layer to be.
 
-use inference_core::format::{MAX_DIMENSION, MAX_KERNEL, MAX_WINDOW_ROWS, Shape};
+use thumbnet::format::{MAX_DIMENSION, MAX_KERNEL, MAX_WINDOW_ROWS, Shape};
 
 use crate::CompileError;
 use crate::graph::Layer;

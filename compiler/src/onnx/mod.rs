@@ -20,8 +20,8 @@ pub use value::{Axes, Padding, Value};
 
 use std::collections::{HashMap, HashSet};
 
-use inference_core::format::{MAX_DIMENSION, Shape};
 use prost::Message;
+use thumbnet::format::{MAX_DIMENSION, Shape};
 use tract_onnx::pb;
 
 use crate::CompileError;

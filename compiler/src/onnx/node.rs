@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use inference_core::format::MAX_DIMENSION;
+use thumbnet::format::MAX_DIMENSION;
 use tract_onnx::pb;
 
 use crate::CompileError;

@@ -1,6 +1,6 @@
 //! Drops what nobody reads.
 
-use inference_core::format::NO_MAP;
+use thumbnet::format::NO_MAP;
 
 use crate::graph::Layer;
 

@@ -1,6 +1,6 @@
 //! An ONNX tensor on its way through the graph: a map, how the tensor's axes lie on it, and what still waits.
 
-use inference_core::format::Shape;
+use thumbnet::format::Shape;
 
 use crate::CompileError;
 use crate::fold::Affine;

@@ -1,7 +1,7 @@
 //! Builds ONNX files: nodes and the constants that they take.
 
-use inference_core::format::Shape;
 use prost::Message;
+use thumbnet::format::Shape;
 use tract_onnx::pb;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;

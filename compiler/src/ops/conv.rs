@@ -1,6 +1,6 @@
 //! Convolution, in one group or several.
 
-use inference_core::format::Op;
+use thumbnet::format::Op;
 
 use super::windows::dot;
 use super::{Integers, Operator, filters};

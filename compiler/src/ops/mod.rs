@@ -11,7 +11,7 @@ mod global_average;
 mod max_pool;
 mod windows;
 
-use inference_core::format::Op;
+use thumbnet::format::Op;
 
 use crate::CompileError;
 use crate::graph::Layer;
@@ -29,7 +29,7 @@ pub struct Integers {
     /// What the maps of an addition are multiplied with.
     pub factors: [i16; 2],
     /// Biases in steps of the accumulator, the zero points not yet folded in: one a
-    /// [scale](inference_core::format::Layer::scales).
+    /// [scale](thumbnet::format::Layer::scales).
     pub bias: Vec<i64>,
     /// What the zero points of the inputs add, to be subtracted: one a scale.
     pub zero_sums: Vec<i64>,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use inference_core::format::Shape;
+use thumbnet::format::Shape;
 
 use crate::graph::Layer;
 

@@ -1,7 +1,7 @@
 //! What is planned: layers on maps.
 
-use inference_core::format::{Layer, Map};
-use inference_core::schedule::Layers;
+use thumbnet::format::{Layer, Map};
+use thumbnet::schedule::Layers;
 
 /// The layers of a model in the making, and what enters.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,9 +16,9 @@ mod timeline;
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use inference_core::arena;
-use inference_core::format::{Algorithm, Layer, Map, Ring};
-use inference_core::kernels::workspace_len;
+use thumbnet::arena;
+use thumbnet::format::{Algorithm, Layer, Map, Ring};
+use thumbnet::kernels::workspace_len;
 
 use crate::Optimize;
 use place::{Block, Placement, place};

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::ops::Range;
 
-use inference_core::format::Layer;
-use inference_core::schedule::{Schedule, Turn, simulate};
+use thumbnet::format::Layer;
+use thumbnet::schedule::{Schedule, Turn, simulate};
 
 use super::Graph;
 

@@ -1,6 +1,6 @@
 //! Attributes of nodes that slide a window.
 
-use inference_core::format::Window;
+use thumbnet::format::Window;
 use tract_onnx::pb::AttributeProto;
 
 use crate::onnx::writer::{int, ints};

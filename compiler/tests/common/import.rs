@@ -1,8 +1,8 @@
 //! Imported networks beside tract, and small graphs to begin with.
 
-use compiler::graph::Network;
-use compiler::{OnnxModel, float, onnx};
-use inference_core::format::Op;
+use thumbnet::format::Op;
+use thumbnet_compiler::graph::Network;
+use thumbnet_compiler::{OnnxModel, float, onnx};
 use tract_onnx::pb::AttributeProto;
 
 use super::{Graph, Random, ints};

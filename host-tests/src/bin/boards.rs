@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser};
-use compiler::device::{Board, FirmwareImage};
 use host_tests::boards::Session;
 use host_tests::models::{Compiled, Measured};
 use host_tests::rig::Rig;
 use host_tests::shipped::{self, TEST_IMAGES};
 use host_tests::{measure, networks};
-use inference_core::{Model, Network};
 use serde_json::{Value, json};
+use thumbnet::{Model, Network};
+use thumbnet_device::{Board, FirmwareImage};
 
 /// Builds images for boards and boots them.
 #[derive(Parser)]
@@ -68,7 +68,7 @@ impl Choice {
         Ok(move |board: &Board| {
             let mut models: Vec<Compiled> = file.iter().cloned().collect();
             for network in &networks {
-                models.extend(network.compiled(board.core)?);
+                models.extend(network.compiled(board.core.parse().map_err(anyhow::Error::msg)?)?);
             }
             Ok(models)
         })

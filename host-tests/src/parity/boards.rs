@@ -1,7 +1,7 @@
 //! Core on the host against the firmware on emulated boards, over the serial protocol, bit for bit.
 
 use anyhow::{Context, Result};
-use compiler::device::Board;
+use thumbnet_device::Board;
 
 use super::{Case, Effort, Row};
 use crate::boards::Session;

@@ -5,8 +5,8 @@ mod reference;
 mod runtimes;
 
 use anyhow::{Context, Result};
-use inference_core::Model;
 use serde::Serialize;
+use thumbnet::Model;
 
 use crate::shipped::{self, TEST_IMAGES};
 use crate::steps::{Bounds, Histogram};

@@ -2,8 +2,8 @@
 //! float and rounded half to even, so that now and then an activation differs by one.
 
 use anyhow::{Result, anyhow, ensure};
-use compiler::qdq;
 use serde::Serialize;
+use thumbnet_compiler::qdq;
 
 use super::{Case, Effort, Row};
 use crate::reference;

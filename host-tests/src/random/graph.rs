@@ -1,8 +1,6 @@
 //! The layers of a random network and the maps that they read.
 
-use inference_core::format::{
-    Activation, Layer, MAX_OUTPUTS, MAX_WINDOW_ROWS, Map, NO_MAP, Op, Pool, Ring, Shape, Window,
-};
+use thumbnet::format::{Activation, Layer, MAX_OUTPUTS, MAX_WINDOW_ROWS, Map, NO_MAP, Op, Pool, Ring, Shape, Window};
 
 use super::numbers::Numbers;
 use crate::rng::Rng;

@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 
-use compiler::plan::Graph;
-use inference_core::format::{Map, Ring};
-use inference_core::schedule::{Layers, simulate};
+use thumbnet::format::{Map, Ring};
+use thumbnet::schedule::{Layers, simulate};
+use thumbnet_compiler::plan::Graph;
 
 use crate::rng::Rng;
 

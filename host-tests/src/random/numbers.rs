@@ -1,6 +1,6 @@
 //! Weights, biases, multipliers, shifts and tables: of sizes that tell images apart, and now and then extreme ones.
 
-use inference_core::format::{Activation, BYTE_TABLE_LEN, Layer, Op, Pool, TABLE_LEN};
+use thumbnet::format::{Activation, BYTE_TABLE_LEN, Layer, Op, Pool, TABLE_LEN};
 
 use crate::rng::Rng;
 

@@ -1,8 +1,8 @@
 //! Activations as exporters write them.
 
-use compiler::onnx::writer::{Writer, float};
 use proptest::prelude::*;
 use proptest::sample::select;
+use thumbnet_compiler::onnx::writer::{Writer, float};
 
 /// What follows the sums of a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! A stack as an ONNX file.
 
-use compiler::onnx::writer::{Writer, int, ints};
-use inference_core::format::{MAX_KERNEL, MAX_OUTPUTS, Shape};
+use thumbnet::format::{MAX_KERNEL, MAX_OUTPUTS, Shape};
+use thumbnet_compiler::onnx::writer::{Writer, int, ints};
 use tract_onnx::pb::AttributeProto;
 use tract_onnx::pb::tensor_proto::DataType;
 

@@ -1,6 +1,6 @@
-//! The sums of every operator, one place at a time, as `inference_core::format::Op` describes them.
+//! The sums of every operator, one place at a time, as `thumbnet::format::Op` describes them.
 
-use inference_core::format::Layer;
+use thumbnet::format::Layer;
 
 use super::{Map, Place};
 

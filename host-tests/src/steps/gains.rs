@@ -1,7 +1,7 @@
 //! What the operators make of differences in the maps that they read.
 
-use inference_core::Model;
-use inference_core::format::{Layer, Op, Window};
+use thumbnet::Model;
+use thumbnet::format::{Layer, Op, Window};
 
 /// Relative error of a float sum, of its largest possible value: 64 units in the last place.
 pub const FLOAT_ERROR: f64 = 64.0 / (1 << 24) as f64;

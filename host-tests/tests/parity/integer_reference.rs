@@ -4,7 +4,7 @@ use host_tests::parity::Case;
 use host_tests::reference;
 use host_tests::rng::Rng;
 use host_tests::shipped::TEST_IMAGES;
-use inference_core::{Network, Step};
+use thumbnet::{Network, Step};
 
 use crate::CASES;
 

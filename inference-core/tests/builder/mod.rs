@@ -2,13 +2,13 @@
 
 pub mod networks;
 
-use inference_core::format::{
+use thumbnet::format::{
     self, ALIGNMENT, Activation, Algorithm, HEADER_LEN, Header, LAYER_LEN, Layer, MAX_INPUTS, Map, NAME_LEN, NO_MAP,
     Op, Ring, Shape,
 };
-use inference_core::kernels::workspace_len;
-use inference_core::schedule::{Layers, simulate};
-use inference_core::winograd;
+use thumbnet::kernels::workspace_len;
+use thumbnet::schedule::{Layers, simulate};
+use thumbnet::winograd;
 
 /// A multiplier and a shift that change nothing.
 const IDENTITY: (i32, u8) = (1 << 30, 30);

@@ -1,6 +1,6 @@
 //! Networks that together have everything that a model may have.
 
-use inference_core::format::{Activation, Op, Pool, Shape, TABLE_LEN, Window};
+use thumbnet::format::{Activation, Op, Pool, Shape, TABLE_LEN, Window};
 
 use super::Draft;
 

@@ -3,8 +3,8 @@
 
 pub mod operators;
 
-use inference_core::format::{Activation, Algorithm, Layer, Op, Pool, Shape, TABLE_LEN, Window};
-use inference_core::winograd;
+use thumbnet::format::{Activation, Algorithm, Layer, Op, Pool, Shape, TABLE_LEN, Window};
+use thumbnet::winograd;
 
 use crate::builder::Draft;
 

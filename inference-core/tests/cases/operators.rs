@@ -1,6 +1,6 @@
 //! Networks around each operator of a network of maps, as [`super::all`] are around convolutions.
 
-use inference_core::format::{Op, Pool, Shape, Window};
+use thumbnet::format::{Op, Pool, Shape, Window};
 
 use super::{Numbers, requantize};
 use crate::builder::{Draft, networks};

@@ -1,6 +1,6 @@
 //! AveragePool.
 
-use inference_core::format::{Op, Window};
+use thumbnet::format::{Op, Window};
 
 use super::{global_pool, window};
 use crate::CompileError;

@@ -1,6 +1,6 @@
 //! Concat along the channels.
 
-use inference_core::format::Op;
+use thumbnet::format::Op;
 
 use crate::CompileError;
 use crate::fold::Affine;

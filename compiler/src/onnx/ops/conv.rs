@@ -1,6 +1,6 @@
 //! Conv: of one group, in groups, depthwise; in one or two dimensions; dilated ones with zeros in their kernels.
 
-use inference_core::format::{MAX_DIMENSION, MAX_KERNEL, Op};
+use thumbnet::format::{MAX_DIMENSION, MAX_KERNEL, Op};
 
 use super::window;
 use crate::CompileError;

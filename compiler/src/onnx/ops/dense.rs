@@ -1,6 +1,6 @@
 //! Gemm and MatMul: dense layers.
 
-use inference_core::format::Op;
+use thumbnet::format::Op;
 
 use super::conv::{bias, channels, channels_last};
 use crate::CompileError;

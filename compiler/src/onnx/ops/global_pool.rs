@@ -1,6 +1,6 @@
 //! GlobalAveragePool and GlobalMaxPool, and ReduceMean and ReduceMax over all that is behind the channels.
 
-use inference_core::format::{MAX_KERNEL, Op, Window};
+use thumbnet::format::{MAX_KERNEL, Op, Window};
 
 use super::max_pool;
 use crate::CompileError;

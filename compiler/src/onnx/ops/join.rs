@@ -1,6 +1,6 @@
 //! Add, Sub and Sum: of maps, or of a map and constants.
 
-use inference_core::format::Op;
+use thumbnet::format::Op;
 
 use super::affine;
 use crate::CompileError;

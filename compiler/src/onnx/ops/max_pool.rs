@@ -1,6 +1,6 @@
 //! MaxPool: fused into the convolution before it where that can take it, else a layer of its own.
 
-use inference_core::format::{Op, Window};
+use thumbnet::format::{Op, Window};
 
 use super::window;
 use crate::CompileError;

@@ -1,6 +1,6 @@
 //! What convolution and pooling share: kernel, strides, padding, auto_pad.
 
-use inference_core::format::{MAX_KERNEL, Shape, Window};
+use thumbnet::format::{MAX_KERNEL, Shape, Window};
 
 use crate::CompileError;
 use crate::onnx::{Axes, Node, Padding};

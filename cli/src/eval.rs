@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use compiler::OnnxModel;
-use compiler::evaluate::{Evaluation, evaluate};
 use dataset::{Dataset, Split};
 use serde_json::json;
+use thumbnet_compiler::OnnxModel;
+use thumbnet_compiler::evaluate::{Evaluation, evaluate};
 
 use super::{is_tnet, parse, pictures, progress_bar, read};
 

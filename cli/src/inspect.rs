@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
-use inference_core::Model;
-use inference_core::format::{Activation, Algorithm, Layer, Map, Op, Pool, Shape};
-use inference_core::schedule::Layers;
 use serde_json::{Value, json};
+use thumbnet::Model;
+use thumbnet::format::{Activation, Algorithm, Layer, Map, Op, Pool, Shape};
+use thumbnet::schedule::Layers;
 
 use super::{parse, read};
 

@@ -4,11 +4,11 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 
-use compiler::device::{Connection, DeviceError, DeviceInfo};
 use protocol::{
     ErrorCode, FrameError, FrameReader, Info, MAX_OUTPUTS, OwnedReply as Reply, Prediction, Request, UNREADABLE,
     VERSION, decode, encode, reply_len, request_len,
 };
+use thumbnet_device::{Connection, DeviceError, DeviceInfo};
 
 const PIXELS: [u8; 6] = [1, 0, 2, 0, 3, 9];
 const INFO: Info<'_> = Info {

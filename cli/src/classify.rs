@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use compiler::picture;
-use inference_core::format::Shape;
-use inference_core::{Network, softmax};
 use serde_json::json;
+use thumbnet::format::Shape;
+use thumbnet::{Network, softmax};
+use thumbnet_compiler::picture;
 
 use super::{parse, read};
 

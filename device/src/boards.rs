@@ -4,8 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::DeviceError;
-use crate::Core;
+use crate::DeviceError;
 
 /// A row of `firmware/boards.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -13,8 +12,8 @@ use crate::Core;
 pub struct Board {
     /// Its name.
     pub name: String,
-    /// The processor core.
-    pub core: Core,
+    /// The processor core, by the name that `thumbnet compile --core` takes.
+    pub core: String,
     /// Rust's target for that core.
     pub target: String,
     /// Rustc's name for the core, where the target is one for lesser cores too.
@@ -31,7 +30,7 @@ struct Table {
 }
 
 static BOARDS: LazyLock<Vec<Board>> = LazyLock::new(|| {
-    let table: Table = toml::from_str(include_str!("../../../firmware/boards.toml")).expect("a test parses the table");
+    let table: Table = toml::from_str(include_str!("../../firmware/boards.toml")).expect("a test parses the table");
     table.board
 });
 

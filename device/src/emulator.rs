@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Board, Connection, DeviceError};
+use crate::{Board, Connection, DeviceError};
 
 const QEMU: &str = "qemu-system-arm";
 /// The byte after which QEMU's multiplexer takes commands: none has this value.

@@ -9,7 +9,7 @@ use protocol::{
 };
 use serde::Serialize;
 
-use super::DeviceError;
+use crate::DeviceError;
 
 /// How long a board may take for one image.
 const TIMEOUT: Duration = Duration::from_secs(10);

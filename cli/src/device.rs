@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
-use compiler::device::{Connection, DeviceInfo, DevicePrediction};
-use compiler::evaluate::expect_size;
 use dataset::{Dataset, Split};
-use inference_core::format::{Shape, checksum};
-use inference_core::{Model, Network};
 use serde_json::{Value, json};
+use thumbnet::format::{Shape, checksum};
+use thumbnet::{Model, Network};
+use thumbnet_compiler::evaluate::expect_size;
+use thumbnet_device::{Connection, DeviceInfo, DevicePrediction};
 
 use super::{classify, parse, progress_bar, read};
 

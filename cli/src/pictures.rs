@@ -2,9 +2,9 @@
 
 use std::io::Cursor;
 
-use compiler::Evaluation;
 use dataset::Dataset;
 use image::{ImageFormat, Rgb, RgbImage};
+use thumbnet_compiler::Evaluation;
 
 const WHITE: Rgb<u8> = Rgb([255; 3]);
 const BLACK: Rgb<u8> = Rgb([0; 3]);

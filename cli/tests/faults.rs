@@ -1,6 +1,7 @@
 //! Compilations that are killed while they write, or whose disk takes no more: both files are whole or not there.
 #![cfg(unix)]
 
+#[path = "../../compiler/tests/common/mod.rs"]
 mod common;
 
 use std::collections::BTreeMap;

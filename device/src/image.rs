@@ -4,11 +4,11 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use inference_core::Model;
 use object::elf::{SHF_ALLOC, SHF_WRITE, SHT_NOBITS};
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags};
+use thumbnet::Model;
 
-use super::{Board, DeviceError};
+use crate::{Board, DeviceError};
 
 /// What the firmware's build script takes in place of a model's path.
 const EXTERNAL: &str = "external";
@@ -37,7 +37,7 @@ impl FirmwareImage {
         let model = model.canonicalize().map_err(|error| failed("read", model, &error))?;
         let bytes = fs::read(&model).map_err(|error| failed("read", &model, &error))?;
         let parsed = Model::parse(&bytes).map_err(|error| failed("use", &model, &error))?;
-        let name = format!("{}-{:08x}", parsed.name(), inference_core::format::checksum(&bytes));
+        let name = format!("{}-{:08x}", parsed.name(), thumbnet::format::checksum(&bytes));
         Self::build_with(Program::Firmware, board, &model, &name, parsed.arena_len())
     }
 

@@ -1,5 +1,6 @@
 //! The `thumbnet` command, as a user calls it.
 
+#[path = "../../compiler/tests/common/mod.rs"]
 mod common;
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! The command line, one file a subcommand.
+//! `thumbnet`: compiles networks, looks into models, measures and uses them. One file a subcommand.
 
 mod classify;
 mod compile;
@@ -8,14 +8,15 @@ mod inspect;
 mod pictures;
 
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
-use compiler::kind::Kind;
 use indicatif::{ProgressBar, ProgressStyle};
-use inference_core::Model;
-use inference_core::format::MAGIC;
+use thumbnet::Model;
+use thumbnet::format::MAGIC;
+use thumbnet_compiler::kind::Kind;
 
 /// Compile digit networks for microcontrollers, look into them, measure and use them.
 #[derive(Parser)]
@@ -34,8 +35,18 @@ enum Command {
     Device(device::Arguments),
 }
 
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Does what the command line says.
-pub fn run() -> anyhow::Result<()> {
+fn run() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

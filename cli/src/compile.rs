@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
-use compiler::{Compiled, Core, Optimize, Options, Outputs, Progress, compile_with};
 use dataset::{Dataset, Split};
-use inference_core::Model;
-use inference_core::format::NAME_LEN;
 use serde_json::json;
+use thumbnet::Model;
+use thumbnet::format::NAME_LEN;
+use thumbnet_compiler::{Compiled, Core, Optimize, Options, Outputs, Progress, compile_with};
 
 use super::{inspect, progress_bar, read, write};
 
