@@ -8,7 +8,8 @@ use dataset::{Dataset, Split};
 use serde_json::json;
 use thumbnet::Model;
 use thumbnet::format::NAME_LEN;
-use thumbnet_compiler::{Compiled, Core, Optimize, Options, Outputs, Progress, compile_with};
+use thumbnet_compiler::search;
+use thumbnet_compiler::{Compiled, Core, Form, Optimize, Options, Outputs, Progress, compile_with};
 
 use super::{inspect, progress_bar, read, write};
 
@@ -18,12 +19,17 @@ use super::{inspect, progress_bar, read, write};
 /// as an ONNX file (model.tnet, model.qdq.onnx).
 #[derive(Args)]
 pub struct Arguments {
-    /// The network: floats of 0.0 to 1.0 in ([N, channels, height, width], a series or a vector); logits, their softmax or any
+    /// The network: floats in ([N, channels, height, width], a series or a vector); logits, their softmax or any
     /// other result out
     model: PathBuf,
     /// Directory with the training images it was trained on (IDX files); test images are never read
     #[arg(long, value_name = "DIR")]
     calibration: PathBuf,
+    /// What the network was trained on in place of the bytes 0 to 255 of an image: 0..1, 0..255, -1..1, another range, or
+    /// MEAN/STD with a number or one a channel (0.1307/0.3081); behind a comma inverted, transposed [default: the one in which
+    /// it does best on the labelled calibration images]
+    #[arg(long, value_name = "FORM", allow_hyphen_values = true)]
+    input: Option<Form>,
     /// Training images to measure activations on; as many others compare the methods
     #[arg(long, value_name = "N", default_value_t = 1000)]
     calibration_images: usize,
@@ -103,6 +109,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         core: arguments.core,
         calibration_images: arguments.calibration_images,
         outputs: arguments.outputs.into(),
+        input: arguments.input.clone(),
+        folder: arguments.model.parent().map(Path::to_path_buf),
     };
     let bar = progress_bar("calibrating", 0);
     let compiled = compile_with(&onnx, &training, &options, &|progress| match progress {
@@ -153,14 +161,22 @@ fn print(compiled: &Compiled, arguments: &Arguments, qdq: &Path) -> anyhow::Resu
     for note in &report.notes {
         println!("note: {note}");
     }
+    match report.inputs_tried.as_slice() {
+        [] => println!("input {}", report.input),
+        tried => println!("input {}, the best of\n{}", report.input, search::table(tried.iter())),
+    }
     println!(
         "calibrated on {} training images, compared on {} others:",
         report.calibration_images, report.comparison_images
     );
+    let accuracy =
+        |part: Option<f64>| part.map_or("accuracy unknown".into(), |part| format!("{:.2} % right", part * 100.0));
+    println!("  {:24} {}", "floats", accuracy(report.float_accuracy));
     for candidate in &report.candidates {
         println!(
-            "  {:24} same class as the floats: {:.2} %, divergence {:.2e}{}",
+            "  {:24} {}, same class as the floats: {:.2} %, divergence {:.2e}{}",
             candidate.method,
+            accuracy(candidate.accuracy),
             candidate.agreement * 100.0,
             candidate.divergence,
             if candidate.method == report.method { "  (kept)" } else { "" }

@@ -1,13 +1,14 @@
 //! `thumbnet eval`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 use dataset::{Dataset, Split};
 use serde_json::json;
-use thumbnet_compiler::OnnxModel;
-use thumbnet_compiler::evaluate::{Evaluation, evaluate};
+use thumbnet_compiler::evaluate::{Evaluation, evaluate, expect_size, shape_of};
+use thumbnet_compiler::onnx::Entry;
+use thumbnet_compiler::{CompileError, Form, OnnxModel, search};
 
 use super::{is_tnet, parse, pictures, progress_bar, read};
 
@@ -20,6 +21,10 @@ pub struct Arguments {
     /// Directory with the test images (IDX files)
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// What an ONNX network was trained on, as for `thumbnet compile` [default: the form in which it does best, on the training
+    /// images where the directory has some]
+    #[arg(long, value_name = "FORM", allow_hyphen_values = true)]
+    input: Option<Form>,
     /// Use the first N images only
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -35,12 +40,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let bytes = read(&arguments.model)?;
     let images = Dataset::load(&arguments.data, Split::Test)?;
     let limit = arguments.limit.unwrap_or(images.len());
+    let onnx = match is_tnet(&arguments.model, &bytes) {
+        true => None,
+        false => Some(onnx(arguments, &bytes, &images).with_context(|| arguments.model.display().to_string())?),
+    };
     let bar = progress_bar("classifying", images.len().min(limit));
     let done = || bar.inc(1);
-    let evaluation = if is_tnet(&arguments.model, &bytes) {
-        evaluate(&parse(&arguments.model, &bytes)?, &images, limit, &done)
-    } else {
-        OnnxModel::load(&bytes).and_then(|model| evaluate(&model, &images, limit, &done))
+    let evaluation = match &onnx {
+        None => evaluate(&parse(&arguments.model, &bytes)?, &images, limit, &done),
+        Some((model, _)) => evaluate(model, &images, limit, &done),
     };
     bar.finish_and_clear();
     let evaluation = evaluation.with_context(|| arguments.model.display().to_string())?;
@@ -48,19 +56,50 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         super::write(&directory.join("confusion.png"), &pictures::confusion(&evaluation)?)?;
         super::write(&directory.join("misclassified.png"), &pictures::misclassified(&evaluation, &images)?)?;
     }
-    print(&evaluation, arguments);
+    print(&evaluation, onnx.map(|(_, form)| form), arguments);
     Ok(())
 }
 
-fn print(evaluation: &Evaluation, arguments: &Arguments) {
+/// An ONNX network and the form of what enters it.
+fn onnx(arguments: &Arguments, bytes: &[u8], images: &Dataset) -> anyhow::Result<(OnnxModel, Form)> {
+    let folder = arguments.model.parent().map(Path::to_path_buf);
+    let entry = |form: &Form| Entry { folder: folder.clone(), ..form.entry_for(shape_of(images)) };
+    if let Some(form) = &arguments.input {
+        return Ok((OnnxModel::load_with(bytes, &entry(form))?, form.clone()));
+    }
+    let model = OnnxModel::load_with(bytes, &entry(&Form::default()))?;
+    expect_size(model.input_shape(), images)?;
+    let training = Dataset::load(&arguments.data, Split::Train).ok();
+    let form = match search::find(&model, training.as_ref().unwrap_or(images)) {
+        Ok(found) => found.map(|found| found.form).unwrap_or_default(),
+        Err(error @ CompileError::Guessing { .. }) => {
+            eprintln!("{error}");
+            Form::default()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok((model.entering(entry(&form)), form))
+}
+
+fn print(evaluation: &Evaluation, form: Option<Form>, arguments: &Arguments) {
     let Evaluation { images, correct, accuracy, loss, .. } = evaluation;
     if arguments.json {
         let model = &arguments.model;
         println!(
             "{}",
-            json!({"model": model, "images": images, "correct": correct, "accuracy": accuracy, "loss": loss})
+            json!({
+                "model": model,
+                "input": form.map(|form| form.to_string()),
+                "images": images,
+                "correct": correct,
+                "accuracy": accuracy,
+                "loss": loss,
+            })
         );
     } else {
+        if let Some(form) = form {
+            println!("input {form}");
+        }
         println!("{correct} of {images} images right: accuracy {:.2} %, loss {loss:.4}", accuracy * 100.0);
     }
 }

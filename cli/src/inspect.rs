@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use thumbnet::Model;
 use thumbnet::format::{Activation, Algorithm, Layer, Map, Op, Pool, Shape};
 use thumbnet::schedule::Layers;
+use thumbnet_compiler::Form;
+use thumbnet_compiler::onnx::Entry;
 
 use super::{parse, read};
 
@@ -42,6 +44,7 @@ pub fn to_json(model: &Model<'_>) -> Value {
         "name": model.name(),
         "input": shape(model.input()),
         "input_scale": model.input_scale(),
+        "input_form": form(model).to_string(),
         "input_zero_point": model.input_zero_point(),
         "output": shape(model.output()),
         "classes": model.outputs(),
@@ -95,15 +98,25 @@ pub fn table(model: &Model<'_>) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     format!(
-        "{}: {} in, {} out\n{table}\narena {} bytes, flash {} bytes, {} parameters, {} multiply-accumulates",
+        "{}: {} in, {} out; input {}\n{table}\narena {} bytes, flash {} bytes, {} parameters, {} multiply-accumulates",
         model.name(),
         shape(model.input()),
         shape(model.output()),
+        form(model),
         model.arena_len(),
         model.bytes().len(),
         model.layers().map(|layer| parameters(&layer)).sum::<u64>(),
         model.layers().map(|layer| layer.macs()).sum::<u64>(),
     )
+}
+
+/// What the network was trained on in place of the bytes that enter.
+fn form(model: &Model<'_>) -> Form {
+    let zero = f64::from(model.input_zero_point());
+    let channels = if model.has_input_channels() { model.input().channels.into() } else { 1 };
+    let reals = (0..channels).map(|channel| model.input_real(channel).map(f64::from));
+    let (scale, offset) = reals.map(|[scale, offset]| (scale, offset - scale * zero)).unzip();
+    Form::of(&Entry { scale, offset, is_transposed: model.input_is_transposed(), ..Entry::default() })
 }
 
 /// How the first map that a layer reads is kept.

@@ -46,7 +46,17 @@ fn directory() -> tempfile::TempDir {
 fn compile(directory: &Path) -> Value {
     let path = |name: &str| directory.join(name).display().to_string();
     let data = directory.display().to_string();
-    json(&thumbnet(&["compile", &path("net.onnx"), "--calibration", &data, "--out", &path("out/net.tnet"), "--json"]))
+    json(&thumbnet(&[
+        "compile",
+        &path("net.onnx"),
+        "--calibration",
+        &data,
+        "--input",
+        "0..1",
+        "--out",
+        &path("out/net.tnet"),
+        "--json",
+    ]))
 }
 
 #[test]
@@ -124,7 +134,16 @@ fn bad_input_is_named() {
 
     let graph = network().node("Sin", "curve", &[], vec![]);
     fs::write(path("sin.onnx"), graph.bytes()).unwrap();
-    let refused = error(&thumbnet(&["compile", &path("sin.onnx"), "--calibration", &data, "--out", &path("sin.tnet")]));
+    let refused = error(&thumbnet(&[
+        "compile",
+        &path("sin.onnx"),
+        "--calibration",
+        &data,
+        "--input",
+        "0..1",
+        "--out",
+        &path("sin.tnet"),
+    ]));
     assert!(refused.contains("node curve (Sin)"), "{refused}");
     assert!(!Path::new(&path("sin.tnet")).exists());
 }
@@ -134,7 +153,9 @@ fn what_is_not_onnx_is_named() {
     let directory = directory();
     let path = |name: &str| directory.path().join(name).display().to_string();
     let data = directory.path().display().to_string();
-    let compiled = |name: &str| thumbnet(&["compile", &path(name), "--calibration", &data, "--out", &path("x.tnet")]);
+    let compiled = |name: &str| {
+        thumbnet(&["compile", &path(name), "--calibration", &data, "--input", "0..1", "--out", &path("x.tnet")])
+    };
     let files: [(&str, &[u8], &str); 4] = [
         ("pointer.onnx", b"version https://git-lfs.example/spec/v1\noid sha256:00\nsize 12\n", "git lfs pull"),
         ("page.onnx", b"<!DOCTYPE html><html></html>", "not the page"),
@@ -168,7 +189,8 @@ fn a_long_file_name_is_a_fine_model_name() {
     let long = "a_network_from_a_far_awäy_place.onnx";
     fs::copy(path("net.onnx"), path(long)).unwrap();
     let out = path("out/long.tnet");
-    let compiled = json(&thumbnet(&["compile", &path(long), "--calibration", &data, "--out", &out, "--json"]));
+    let compiled =
+        json(&thumbnet(&["compile", &path(long), "--calibration", &data, "--input", "0..1", "--out", &out, "--json"]));
     assert_eq!(compiled["name"], "a_network_from_a_far_aw");
     let notes = compiled["report"]["notes"].to_string();
     assert!(notes.contains("24 bytes at most"), "{notes}");

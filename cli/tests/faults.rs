@@ -21,7 +21,7 @@ const LIMITS: [u32; 8] = [0, 1, 2, 4, 6, 8, 12, 16];
 fn compile(directory: &Path, before: &str) -> Output {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("{before} exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_thumbnet")]);
-    command.args(["compile", "net.onnx", "--calibration", ".", "--out", "out/net.tnet"]);
+    command.args(["compile", "net.onnx", "--calibration", ".", "--input", "0..1", "--out", "out/net.tnet"]);
     command.current_dir(directory).output().unwrap()
 }
 

@@ -1,5 +1,7 @@
 //! From the bytes of an ONNX file to those of a model file.
 
+use std::path::PathBuf;
+
 use dataset::Dataset;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -7,11 +9,13 @@ use thumbnet::Model;
 use thumbnet::format::Op;
 
 use crate::calibrate::{self, LayerRange, Method};
-use crate::evaluate::{Answer, Classify, expect_size, log_softmax};
+use crate::evaluate::{Answer, Classify, class_labels, expect_size, log_softmax, shape_of};
 use crate::graph::{Activation, Network};
+use crate::onnx::Entry;
 use crate::pack::Packer;
 use crate::quantize::{Outputs, QuantizedNetwork, Scales, quantize};
-use crate::{CompileError, Core, OnnxModel, float, onnx, order, overflow, qdq};
+use crate::search::{self, Found, Tried};
+use crate::{CompileError, Core, Form, OnnxModel, float, onnx, order, overflow, qdq};
 
 /// Images on which the import is checked against tract.
 const CHECKED_IMAGES: usize = 8;
@@ -38,10 +42,14 @@ pub struct Options {
     pub calibration_images: usize,
     /// What leaves the network.
     pub outputs: Outputs,
+    /// What the network expects of an image; where it is not said, the form in which it does best on the training images.
+    pub input: Option<Form>,
+    /// The folder of the file, where its data may lie beside it.
+    pub folder: Option<PathBuf>,
 }
 
 impl Options {
-    /// The usual options for a model of this name.
+    /// The usual options for a model of this name that takes pixels of 0.0 to 1.0.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -49,6 +57,8 @@ impl Options {
             core: Core::default(),
             calibration_images: 1000,
             outputs: Outputs::default(),
+            input: Some(Form::default()),
+            folder: None,
         }
     }
 }
@@ -108,6 +118,12 @@ pub struct Compiled {
 /// How a model came about.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// What the network expects of an image, as `--input` takes it.
+    pub input: String,
+    /// How it did in other forms, where the form was looked for.
+    pub inputs_tried: Vec<Tried>,
+    /// Part of the comparison images that the floats get right; none where their labels are not the network's classes.
+    pub float_accuracy: Option<f64>,
     /// The method kept.
     pub method: &'static str,
     /// All methods that were tried.
@@ -134,6 +150,8 @@ pub struct Candidate {
     pub divergence: f64,
     /// Part of the images to which floats and integers give the same class.
     pub agreement: f64,
+    /// Part of them that the integers get right; none where the labels are not the network's classes.
+    pub accuracy: Option<f64>,
 }
 
 /// Compiles a network; `training` must be training images, never those it is tested on.
@@ -148,12 +166,26 @@ pub fn compile_with(
     options: &Options,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Compiled, CompileError> {
-    let mut network = onnx::import(onnx)?;
+    let images = shape_of(training);
+    let entry = |form: &Form| Entry { folder: options.folder.clone(), ..form.entry_for(images) };
+    let (form, found) = match &options.input {
+        Some(form) => (form.clone(), None),
+        None => {
+            let original = OnnxModel::load_with(onnx, &entry(&Form::default()))?;
+            expect_size(original.input_shape(), training)?;
+            let found = search::find(&original, training)?;
+            (found.as_ref().map_or_else(Form::default, |found| found.form.clone()), found)
+        }
+    };
+    let entry = entry(&form);
+    let mut network = onnx::import_with(onnx, &entry)?;
     order::short_branches_first(&mut network);
     expect_size(network.input, training)?;
-    let [measured, compared] = samples(training, options.calibration_images)?;
+    let samples = samples(training, options.calibration_images)?;
+    let [measured, compared] =
+        samples.each_ref().map(|sample| sample.iter().map(|&index| training.image(index)).collect::<Vec<_>>());
     progress(Progress::Total(measured.len() + compared.len() * (2 + Method::ALL.len())));
-    check_import(&network, onnx, &measured)?;
+    check_import(&network, onnx, &entry, &measured)?;
 
     let done = || progress(Progress::Image);
     let histograms = calibrate::measure(&network, &measured, &done);
@@ -164,6 +196,9 @@ pub fn compile_with(
             float::activations(&network, &float::image(pixels)).pop().unwrap_or_default()
         })
         .collect();
+    let answers: Vec<Answer> = expected.iter().cloned().map(Answer::new).collect();
+    let labels = answers.first().and_then(|answer| class_labels(training, answer.logits.len()));
+    let labels: Option<Vec<usize>> = labels.map(|labels| samples[1].iter().map(|&index| labels[index]).collect());
     let mut packer = Packer::default();
     let mut attempt = |method: Method, logits: Scales| -> Result<Attempt, CompileError> {
         let ranges: Vec<LayerRange> = histograms.iter().map(|histogram| histogram.range(method)).collect();
@@ -174,7 +209,8 @@ pub fn compile_with(
             Scales::One => method.name(),
             Scales::PerChannel => method.name_with_a_scale_a_class(),
         };
-        let candidate = compare(name, &network, &Model::parse(&tnet)?, (&compared, &expected), &done)?;
+        let compared = Compared { images: &compared, expected: &answers, labels: labels.as_deref() };
+        let candidate = compare(name, &network, &Model::parse(&tnet)?, &compared, &done)?;
         Ok(Attempt { method, candidate, quantized, tnet })
     };
     let [first, second] = Method::ALL.map(|method| attempt(method, Scales::One));
@@ -190,14 +226,22 @@ pub fn compile_with(
         }
     }
     let Attempt { candidate: kept, quantized, tnet, .. } = best;
+    let float_correct = labels
+        .as_ref()
+        .map(|labels| answers.iter().zip(labels).filter(|(answer, label)| answer.class == **label).count());
+    let mut notes = network.notes.clone();
+    notes.extend(observed(&answers, labels.as_deref(), float_correct, found.as_ref(), options.input.is_none()));
     let report = Report {
+        input: form.to_string(),
+        inputs_tried: found.map(|found| found.tried).unwrap_or_default(),
+        float_accuracy: float_correct.map(|correct| correct as f64 / answers.len().max(1) as f64),
         method: kept.method,
         candidates,
         calibration_images: measured.len(),
         comparison_images: compared.len(),
         optimize: options.optimize,
         core: options.core,
-        notes: network.notes.clone(),
+        notes,
     };
     let qdq = qdq::write(&quantized, &options.name, &[("method", kept.method), ("optimize", options.optimize.name())]);
     Ok(Compiled { network, quantized, tnet, qdq, report })
@@ -211,19 +255,51 @@ struct Attempt {
     tnet: Vec<u8>,
 }
 
+/// What the answers tell of the network as a whole.
+fn observed(
+    answers: &[Answer],
+    labels: Option<&[usize]>,
+    correct: Option<usize>,
+    found: Option<&Found>,
+    is_looked_for: bool,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let (Some(labels), Some(correct)) = (labels, correct)
+        && correct <= search::chance(labels, labels.len())
+    {
+        notes.push(format!(
+            "in floats the network is right on {correct} of {} images, no more than by guessing: is --input what it was \
+             trained on, and are the images?",
+            labels.len()
+        ));
+    }
+    if labels.is_none() {
+        let assumed = if is_looked_for { ": it is taken to expect pixels of 0..1; --input says otherwise" } else { "" };
+        notes.push(format!("the labels are not the network's classes, so its accuracy is not known{assumed}"));
+    }
+    let first = answers.first().map(|answer| answer.class);
+    if answers.len() > 1 && answers.iter().all(|answer| Some(answer.class) == first) {
+        notes.push(format!("in floats the network takes every image for class {}", first.unwrap_or_default()));
+    }
+    if let Some(Found { form, rival: Some(rival), .. }) = found {
+        notes.push(format!("{rival} does nearly as well as {form} on these images; --input chooses"));
+    }
+    notes
+}
+
 /// Two samples of `count` images each, evenly spread over the set, without an image in common.
-fn samples(images: &Dataset, count: usize) -> Result<[Vec<&[u8]>; 2], CompileError> {
+fn samples(images: &Dataset, count: usize) -> Result<[Vec<usize>; 2], CompileError> {
     let count = count.min(images.len() / 2);
     if count == 0 {
         return Err(CompileError::Calibration("at least two training images are needed".into()));
     }
-    let at = |index: usize| images.image(index * images.len() / (2 * count));
+    let at = |index: usize| index * images.len() / (2 * count);
     Ok([0, 1].map(|odd| (0..count).map(|index| at(2 * index + odd)).collect()))
 }
 
 /// Refuses an import that computes something else than tract does.
-fn check_import(network: &Network, onnx: &[u8], images: &[&[u8]]) -> Result<(), CompileError> {
-    let original = OnnxModel::load(onnx)?;
+fn check_import(network: &Network, onnx: &[u8], entry: &Entry, images: &[&[u8]]) -> Result<(), CompileError> {
+    let original = OnnxModel::load_with(onnx, entry)?;
     let has_logits = has_logits(network);
     for (image, pixels) in images.iter().take(CHECKED_IMAGES).enumerate() {
         let own = float::activations(network, &float::image(pixels)).pop().unwrap_or_default();
@@ -289,30 +365,43 @@ fn largest(values: &[f32]) -> f32 {
     values.iter().fold(1.0, |largest, value| largest.max(value.abs()))
 }
 
+/// The images that methods are compared on.
+struct Compared<'c> {
+    images: &'c [&'c [u8]],
+    /// What the floats say of each.
+    expected: &'c [Answer],
+    /// What they show, where the labels are the network's classes.
+    labels: Option<&'c [usize]>,
+}
+
 /// How close the integers come to what the floats give for the same images.
 fn compare(
     method: &'static str,
     network: &Network,
     model: &Model<'_>,
-    (images, expected): (&[&[u8]], &[Vec<f32>]),
+    compared: &Compared<'_>,
     done: &(dyn Fn() + Sync),
 ) -> Result<Candidate, CompileError> {
     let distance = if has_logits(network) { kullback_leibler } else { relative_error };
-    let results: Vec<(f64, bool)> = images
+    let results: Vec<(f64, bool, usize)> = compared
+        .images
         .par_iter()
-        .zip(expected)
-        .map(|(pixels, expected)| {
+        .zip(compared.expected)
+        .map(|(pixels, own)| {
             let answer = model.answer(pixels)?;
-            let own = Answer::new(expected.clone());
             done();
-            Ok((distance(&own.logits, &answer.logits), own.logits.iter().all(|p| *p <= own.logits[answer.class])))
+            let agrees = own.logits.iter().all(|p| *p <= own.logits[answer.class]);
+            Ok((distance(&own.logits, &answer.logits), agrees, answer.class))
         })
         .collect::<Result<_, CompileError>>()?;
     let count = results.len() as f64;
     Ok(Candidate {
         method,
-        divergence: results.iter().map(|(divergence, _)| divergence).sum::<f64>() / count,
-        agreement: results.iter().filter(|(_, same)| *same).count() as f64 / count,
+        divergence: results.iter().map(|(divergence, ..)| divergence).sum::<f64>() / count,
+        agreement: results.iter().filter(|(_, same, _)| *same).count() as f64 / count,
+        accuracy: compared.labels.map(|labels| {
+            results.iter().zip(labels).filter(|((.., class), label)| class == *label).count() as f64 / count
+        }),
     })
 }
 

@@ -32,6 +32,17 @@ pub enum CompileError {
     /// The images do not suit the network.
     #[error("calibration: {0}")]
     Calibration(String),
+    /// The network tells the labelled images apart no better than by chance, in any form of input.
+    #[error(
+        "in no form of input is the network right more often than by guessing, of {images} labelled calibration images:\n{tried}\n\
+         give the images that it was trained on, or say with --input in what form it takes them"
+    )]
+    Guessing {
+        /// The images that the best were tried on.
+        images: usize,
+        /// A line a form.
+        tried: String,
+    },
     /// A layer's numbers cannot be written as integers.
     #[error("layer {layer}: {what}; {advice}")]
     Quantization {

@@ -126,9 +126,7 @@ pub fn evaluate(
         .collect::<Result<_, _>>()?;
     let classes = answers[0].logits.len();
     let shown = images.slice(0..count);
-    // As in EMNIST's letters: the first class is called 1.
-    let from_one = images.counts_from_one() && images.classes() == classes + 1;
-    let images = if from_one { shown.from_zero() } else { shown };
+    let images = if is_from_one(images, classes) { shown.from_zero() } else { shown };
     images.expect_classes(classes).map_err(|error| CompileError::Calibration(error.to_string()))?;
     let mut evaluation = Evaluation { images: count, confusion: vec![vec![0; classes]; classes], ..Default::default() };
     for (image, answer) in answers.iter().enumerate() {
@@ -144,6 +142,25 @@ pub fn evaluate(
     }
     evaluation.accuracy = evaluation.correct as f64 / count as f64;
     Ok(evaluation)
+}
+
+/// Whether the first class is called 1, as in EMNIST's letters.
+fn is_from_one(images: &Dataset, classes: usize) -> bool {
+    images.counts_from_one() && images.classes() == classes + 1
+}
+
+/// The class of each image, counted from 0; `None` where the labels name more classes than these.
+pub fn class_labels(images: &Dataset, classes: usize) -> Option<Vec<usize>> {
+    let first = usize::from(is_from_one(images, classes));
+    let labels: Option<Vec<usize>> =
+        images.labels().iter().map(|&label| usize::from(label).checked_sub(first)).collect();
+    labels.filter(|labels| labels.iter().all(|&label| label < classes))
+}
+
+/// The shape of the images, as far as it is known: all values of a row lie side by side.
+pub fn shape_of(images: &Dataset) -> Option<Shape> {
+    let [height, width] = [images.height(), images.width()].map(u16::try_from);
+    Some(Shape { height: height.ok()?, width: width.ok()?, channels: 1 })
 }
 
 /// Refuses images of another size than the model takes. The pixels of several channels may lie side by side, and a vector

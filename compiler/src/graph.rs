@@ -3,6 +3,7 @@
 use thumbnet::format::{self, Op, Shape};
 
 use crate::function::Function;
+use crate::onnx::Entry;
 
 /// A network as layers, from one image (or vector, or series) to one result.
 ///
@@ -12,6 +13,8 @@ use crate::function::Function;
 pub struct Network {
     /// What enters: pixels of 0.0 (background) to 1.0.
     pub input: Shape,
+    /// What the file that it was read from takes in their place: it is folded into the layers.
+    pub entry: Entry,
     /// The layers in order.
     pub layers: Vec<Layer>,
     /// What the import left out, for people to read.

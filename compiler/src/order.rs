@@ -53,6 +53,7 @@ mod tests {
     use thumbnet::format::{self, Op, Shape};
 
     use super::*;
+    use crate::onnx::Entry;
 
     fn network(layers: &[(&str, [u8; 2])]) -> Network {
         let input = Shape { height: 4, width: 4, channels: 2 };
@@ -60,7 +61,7 @@ mod tests {
             let op = if inputs[1] == NO_MAP { Op::Conv } else { Op::Add };
             Layer::new(name, format::Layer { inputs, ..format::Layer::new(op, input, input) })
         };
-        Network { input, layers: layers.iter().map(layer).collect(), notes: vec![] }
+        Network { input, entry: Entry::default(), layers: layers.iter().map(layer).collect(), notes: vec![] }
     }
 
     #[test]

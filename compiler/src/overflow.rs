@@ -35,6 +35,7 @@ mod tests {
 
     use super::*;
     use crate::graph;
+    use crate::onnx::Entry;
     use crate::quantization::Quantization;
 
     fn layer(record: format::Layer, weights: Vec<i8>, bias: i32) -> QuantizedNetwork {
@@ -56,7 +57,12 @@ mod tests {
             shifts: vec![1],
             table: vec![],
         };
-        QuantizedNetwork { input: record.input, input_quantization: Quantization::PIXELS, layers: vec![layer] }
+        QuantizedNetwork {
+            input: record.input,
+            entry: Entry::default(),
+            input_quantization: Quantization::PIXELS,
+            layers: vec![layer],
+        }
     }
 
     fn expect_exact(network: impl Fn(i32) -> QuantizedNetwork, [least, most]: [i32; 2]) {

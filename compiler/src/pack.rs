@@ -55,6 +55,16 @@ impl Packer {
                 tables.insert(&layer.table, record.table_offset);
             }
         }
+        let (zero_point, entry) = (network.input_quantization.zero_point, &network.entry);
+        let reals = |channel: usize| {
+            let [scale, offset] = entry.of_channel(channel);
+            [scale as f32, (offset + scale * f64::from(zero_point)) as f32]
+        };
+        let input_section = match entry.scale.len().max(entry.offset.len()) {
+            0 | 1 => 0,
+            channels => section(&mut file, (0..channels).flat_map(reals).flat_map(f32::to_le_bytes))?,
+        };
+        let [input_scale, input_offset] = reals(0);
         let mut header = Header {
             version: VERSION,
             layer_count: graph.layers.len() as u16,
@@ -62,7 +72,10 @@ impl Packer {
             crc: 0,
             arena_len,
             input: graph.input,
-            input_scale: network.input_quantization.scale,
+            input_scale,
+            input_offset,
+            input_section,
+            input_transposed: entry.is_transposed.into(),
             output_scale: network.output_scale(),
             name: name_field(name)?,
         };

@@ -24,12 +24,13 @@ const DEQUANTIZE: &str = "DequantizeLinear";
 /// What [`Writer::requantize`] calls the quantized image.
 const INPUT_QUANTIZED: &str = "input_quantized";
 
-/// The bytes of an ONNX file with the input `input` (floats of 0.0 to 1.0, `[N, channels, height,
+/// The bytes of an ONNX file with the input `input` (the floats that the network was trained on, `[N, channels, height,
 /// width]`) and the output `logits` (`[N, classes]`, or a map's shape where the result is bytes); `properties` go into its
 /// metadata.
 pub fn write(network: &QuantizedNetwork, name: &str, properties: &[(&str, &str)]) -> Vec<u8> {
     let mut writer = Writer::default();
-    let input = writer.requantize("input", "input", network.input_quantization, "input_real");
+    let pixels = writer.pixels("input", network);
+    let input = writer.requantize("input", &pixels, network.input_quantization, "input_real");
     let mut values = vec![Value { name: input, shape: network.input, is_flat: false }];
     for (index, layer) in network.layers.iter().enumerate() {
         let prefix = format!("layer{index}");
@@ -40,7 +41,9 @@ pub fn write(network: &QuantizedNetwork, name: &str, properties: &[(&str, &str)]
     let (shape, is_flat) = values.last().map_or((network.input, false), |value| (value.shape, value.is_flat));
     let dims = if is_flat { vec![shape.channels] } else { vec![shape.channels, shape.height, shape.width] };
     let dims: Vec<i64> = dims.into_iter().map(i64::from).collect();
-    writer.onnx.finish(name, network.input, &dims, properties)
+    let Shape { height, width, channels } = network.input;
+    let [height, width] = if network.entry.is_transposed { [width, height] } else { [height, width] };
+    writer.onnx.finish(name, Shape { height, width, channels }, &dims, properties)
 }
 
 /// The same file with what every layer makes in bytes as further outputs before the logits; of a result in bytes, these are
@@ -91,6 +94,31 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// What the network was trained on as pixels of 0.0 to 1.0, which its layers take.
+    fn pixels(&mut self, tensor: &str, network: &QuantizedNetwork) -> String {
+        let (entry, mut name) = (&network.entry, tensor.to_string());
+        if entry.is_transposed {
+            name = self.onnx.node("Transpose", "input_turned", &[&name], vec![ints("perm", &[0, 1, 3, 2])]);
+        }
+        // What a byte stands for is taken back; of a quantized file, the bytes stand for what they always do.
+        let own = network.input_quantization;
+        let (step, zero) = (f64::from(own.scale), f64::from(own.zero_point));
+        let channels = entry.scale.len().max(entry.offset.len());
+        let reals = || (0..channels).map(|channel| entry.of_channel(channel));
+        let dims = if channels == 1 { vec![] } else { vec![1, channels, 1, 1] };
+        let offsets: Vec<f32> = reals().map(|[scale, offset]| (offset + scale * zero) as f32).collect();
+        if offsets.iter().any(|&offset| offset != 0.0) {
+            self.onnx.floats("input_offset", &dims, &offsets);
+            name = self.onnx.node("Sub", "input_centered", &[&name, "input_offset"], vec![]);
+        }
+        let factors: Vec<f32> = reals().map(|[scale, _]| (step / scale) as f32).collect();
+        if factors.iter().any(|&factor| (factor - 1.0).abs() > f32::EPSILON) {
+            self.onnx.floats("input_factor", &dims, &factors);
+            name = self.onnx.node("Mul", "input_pixels", &[&name, "input_factor"], vec![]);
+        }
+        name
+    }
+
     fn layer(&mut self, layer: &QuantizedLayer, prefix: &str, values: &[Value], is_last: bool) -> Value {
         let record = &layer.record;
         let is_logits = record.activation == Activation::Logits;

@@ -5,6 +5,7 @@ use thumbnet::format::{self, Activation, Op, Shape};
 use crate::CompileError;
 use crate::calibrate::LayerRange;
 use crate::graph::{self, Layer, Network};
+use crate::onnx::Entry;
 use crate::ops::{self, Integers};
 use crate::quantization::{Quantization, multiplier};
 use crate::stage::Stage;
@@ -44,7 +45,9 @@ pub enum Scales {
 pub struct QuantizedNetwork {
     /// What enters.
     pub input: Shape,
-    /// How that is quantized.
+    /// What the file that it was read from takes in its place.
+    pub entry: Entry,
+    /// How what enters is quantized.
     pub input_quantization: Quantization,
     /// The layers in order, on the maps of [`Network`].
     pub layers: Vec<QuantizedLayer>,
@@ -137,7 +140,8 @@ pub fn quantize(
     logits: Scales,
 ) -> Result<QuantizedNetwork, CompileError> {
     let input_quantization = Quantization::PIXELS;
-    let mut quantized = QuantizedNetwork { input: network.input, input_quantization, layers: Vec::new() };
+    let mut quantized =
+        QuantizedNetwork { input: network.input, entry: network.entry.clone(), input_quantization, layers: Vec::new() };
     for (index, (layer, &range)) in network.layers.iter().zip(ranges).enumerate() {
         let inputs: Vec<_> = layer.record.input_maps().map(|map| quantized.quantization(map)).collect();
         let is_last = index + 1 == network.layers.len();

@@ -10,9 +10,10 @@ use tract_onnx::pb;
 use tract_onnx::prelude::*;
 
 use crate::CompileError;
-use crate::onnx;
+use crate::onnx::{self, Entry};
 
 /// An ONNX network that takes one image, series or vector and gives one result.
+#[derive(Clone)]
 pub struct OnnxModel {
     plan: Arc<TypedRunnableModel>,
     /// Dimensions of the ONNX input, the batch included.
@@ -21,6 +22,7 @@ pub struct OnnxModel {
     /// The shape of the result where the network could be imported.
     output: Option<Shape>,
     ending: Ending,
+    entry: Entry,
 }
 
 /// What the outputs of a network are.
@@ -31,8 +33,13 @@ enum Ending {
 }
 
 impl OnnxModel {
-    /// Reads the bytes of an ONNX file.
+    /// Reads the bytes of an ONNX file that takes pixels of 0.0 to 1.0.
     pub fn load(bytes: &[u8]) -> Result<Self, CompileError> {
+        Self::load_with(bytes, &Entry::default())
+    }
+
+    /// Reads the bytes of an ONNX file; the images that it is then asked about are bytes, whatever enters the file.
+    pub fn load_with(bytes: &[u8], entry: &Entry) -> Result<Self, CompileError> {
         let graph = onnx::graph(bytes)?;
         let input = onnx::input(&graph)?;
         let dims: Vec<usize> = std::iter::once(1).chain(input.dims).collect();
@@ -40,10 +47,15 @@ impl OnnxModel {
         let plan = guarded(|| plan(corrected.as_deref().unwrap_or(bytes), &dims))?;
         // Only the import knows as what a vector is read, and what map a row of results was. The quantized network is not
         // imported; its maps are as they seem.
-        let network = onnx::import_graph(&graph).ok();
+        let network = onnx::import_graph(&graph, entry).ok();
         let output = network.as_ref().and_then(|network| network.layers.last()).map(|layer| layer.record.output);
         let input = network.map_or(input.shape, |network| network.input);
-        Ok(Self { plan, dims, input, output, ending: ending(&graph) })
+        Ok(Self { plan, dims, input, output, ending: ending(&graph), entry: entry.clone() })
+    }
+
+    /// The same network where bytes stand for something else.
+    pub fn entering(&self, entry: Entry) -> Self {
+        Self { entry, ..self.clone() }
     }
 
     /// Height and width of what enters.
@@ -67,6 +79,14 @@ impl OnnxModel {
         })
     }
 
+    /// An image with its height and width exchanged. A vector is taken to be an image of the shape that is known.
+    fn turned(&self, pixels: &[u8]) -> Vec<u8> {
+        let shape = self.entry.images.filter(|shape| shape.len() == pixels.len()).unwrap_or(self.input);
+        let [height, width, channels] = [shape.height, shape.width, shape.channels].map(usize::from);
+        let places = (0..width).flat_map(|x| (0..height).map(move |y| (y * width + x) * channels));
+        places.flat_map(|place| pixels[place..place + channels].iter().copied()).collect()
+    }
+
     fn run(&self, pixels: &[u8]) -> TractResult<Vec<f32>> {
         let Shape { height, width, channels } = self.input;
         let (area, channels) = (usize::from(height) * usize::from(width), usize::from(channels));
@@ -74,7 +94,10 @@ impl OnnxModel {
             return Err(TractError::msg(format!("expected {} bytes, got {}", channels * area, pixels.len())));
         }
         // In ONNX the channel is the slowest, whatever the dimensions are.
-        let values: Vec<f32> = transposed(pixels, channels).into_iter().map(|pixel| f32::from(pixel) / 255.0).collect();
+        let turned = if self.entry.is_transposed { self.turned(pixels) } else { Vec::new() };
+        let planes = transposed(if turned.is_empty() { pixels } else { &turned }, channels);
+        let values: Vec<f32> =
+            planes.iter().enumerate().map(|(index, &pixel)| self.entry.real(pixel, index / area)).collect();
         let image = tract_ndarray::ArrayD::from_shape_vec(self.dims.as_slice(), values)?;
         let outputs = self.plan.run(tvec!(image.into_tensor().into()))?;
         let output = outputs.first().ok_or_else(|| TractError::msg("no output"))?;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use networks::{Activation, Kind, NetworkSpec, Pooling};
 use thumbnet::format::{self, NO_MAP, Op, Pool, Shape, Window};
 use thumbnet_compiler::graph::{self, Network};
+use thumbnet_compiler::onnx::Entry;
 use thumbnet_compiler::order;
 
 use crate::rng::Rng;
@@ -28,7 +29,7 @@ pub fn with_random_weights(spec: &NetworkSpec) -> Result<Network> {
     let layers = spec.layers()?;
     let layers = layers.iter().enumerate().map(|(index, layer)| self::layer(&mut rng, index, layer));
     let layers = layers.collect::<Result<_>>().with_context(|| format!("network {} of the table", spec.name))?;
-    let mut network = Network { input: shape(spec.input())?, layers, notes: vec![] };
+    let mut network = Network { input: shape(spec.input())?, entry: Entry::default(), layers, notes: vec![] };
     order::short_branches_first(&mut network);
     Ok(network)
 }

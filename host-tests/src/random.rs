@@ -57,6 +57,9 @@ fn build(seed: u64, optimize: Option<Optimize>) -> Vec<u8> {
         arena_len,
         input: graph.input,
         input_scale,
+        input_offset: 0.0,
+        input_section: 0,
+        input_transposed: 0,
         output_scale,
         name,
     };

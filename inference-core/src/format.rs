@@ -37,6 +37,8 @@ pub const MAX_INPUTS: usize = 2;
 pub const NO_MAP: u8 = u8::MAX;
 /// Most values that leave a model.
 pub const MAX_OUTPUTS: usize = 1 << 14;
+/// Bytes of the scale and the offset of a channel of what enters.
+pub const INPUT_SCALE_LEN: usize = 8;
 /// Largest height, width or number of channels.
 pub const MAX_DIMENSION: u16 = 1024;
 /// Largest kernel height or width.
@@ -67,8 +69,11 @@ mod header {
     pub const INPUT_RING_OFFSET: usize = 32;
     pub const INPUT_SCALE: usize = 36;
     pub const OUTPUT_SCALE: usize = 40;
+    pub const INPUT_OFFSET: usize = 44;
+    pub const INPUT_SECTION: usize = 48;
+    pub const INPUT_TRANSPOSED: usize = 52;
     pub const NAME: Range<usize> = 56..80;
-    pub const RESERVED: [Range<usize>; 2] = [29..30, 44..56];
+    pub const RESERVED: [Range<usize>; 2] = [29..30, 53..56];
 }
 
 /// The checksum covers everything from here to the end of the file, and what stands before it.
@@ -597,6 +602,14 @@ pub struct Header {
     pub input: Map,
     /// The real value of one step of what enters. For who makes the bytes: the network never reads it.
     pub input_scale: f32,
+    /// The real value of a byte that is the zero point: `real = scale * (byte - zero_point) + offset`.
+    pub input_offset: f32,
+    /// File offset of a scale and an offset a channel, `f32` each, that stand in place of these two; 0 where all channels have the
+    /// same.
+    pub input_section: u32,
+    /// 1 where the network was trained on images with height and width exchanged, and 0 otherwise. Its layers take them as
+    /// they are.
+    pub input_transposed: u8,
     /// The real value of one step of what leaves. For display only: the network never reads it.
     pub output_scale: f32,
     /// UTF-8, padded with zeros.
@@ -626,6 +639,9 @@ impl Header {
             arena_len: 0,
             input: Map::default(),
             input_scale: 0.0,
+            input_offset: 0.0,
+            input_section: 0,
+            input_transposed: 0,
             output_scale: 0.0,
             name: [0; NAME_LEN],
         };
@@ -674,6 +690,9 @@ impl Header {
         codec.half(header::INPUT_RING_ROWS, &mut self.input.ring.rows);
         codec.word(header::INPUT_RING_OFFSET, &mut self.input.ring.offset);
         codec.float(header::INPUT_SCALE, &mut self.input_scale);
+        codec.float(header::INPUT_OFFSET, &mut self.input_offset);
+        codec.word(header::INPUT_SECTION, &mut self.input_section);
+        codec.byte(header::INPUT_TRANSPOSED, &mut self.input_transposed);
         codec.float(header::OUTPUT_SCALE, &mut self.output_scale);
     }
 }

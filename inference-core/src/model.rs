@@ -5,9 +5,9 @@ use core::ops::Range;
 
 use crate::arena;
 use crate::format::{
-    self, ALIGNMENT, Activation, Algorithm, BYTE_TABLE_LEN, HEADER_LEN, Header, LAYER_LEN, Layer, MAGIC, MAX_DIMENSION,
-    MAX_KERNEL, MAX_LAYERS, MAX_OUTPUTS, MAX_WINDOW_ROWS, Map, NAME_LEN, NO_MAP, Op, Ring, Shape, TABLE_LEN,
-    WEIGHTS_SLACK,
+    self, ALIGNMENT, Activation, Algorithm, BYTE_TABLE_LEN, HEADER_LEN, Header, INPUT_SCALE_LEN, LAYER_LEN, Layer,
+    MAGIC, MAX_DIMENSION, MAX_KERNEL, MAX_LAYERS, MAX_OUTPUTS, MAX_WINDOW_ROWS, Map, NAME_LEN, NO_MAP, Op, Ring, Shape,
+    TABLE_LEN, WEIGHTS_SLACK,
 };
 use crate::kernels::{self, Parameters};
 use crate::schedule::Layers;
@@ -120,7 +120,8 @@ impl<'m> Model<'m> {
         let fits = (1..=MAX_LAYERS).contains(&layers)
             && bytes.len() >= HEADER_LEN + layers * LAYER_LEN
             && Header::is_reserved(model.header)
-            && is_valid(model.input());
+            && is_valid(model.input())
+            && model.check_input().is_some();
         if !fits {
             return Err(ParseError::Header);
         }
@@ -202,9 +203,34 @@ impl<'m> Model<'m> {
         self.input().row_len()
     }
 
-    /// The real value of one step of what enters; for who makes the bytes.
+    /// The real value of one step of what enters; for who makes the bytes. Of a model with a scale a channel, the first one's.
     pub fn input_scale(&self) -> f32 {
         self.header().input_scale
+    }
+
+    /// What the network was trained on in place of a byte of this channel, counted from 0: the scale and the offset in
+    /// `real = scale * (byte - zero_point) + offset`. For display, and for who has real values.
+    pub fn input_real(&self, channel: usize) -> [f32; 2] {
+        let header = self.header();
+        let float = |at: usize| {
+            let bytes = self.input_section(&header)?.get(at..)?.first_chunk()?;
+            Some(f32::from_le_bytes(*bytes))
+        };
+        let at = channel * INPUT_SCALE_LEN;
+        match (float(at), float(at + INPUT_SCALE_LEN / 2)) {
+            (Some(scale), Some(offset)) => [scale, offset],
+            _ => [header.input_scale, header.input_offset],
+        }
+    }
+
+    /// Whether each channel of what enters has a scale and an offset of its own.
+    pub fn has_input_channels(&self) -> bool {
+        self.header().input_section != 0
+    }
+
+    /// Whether the network was trained on images with height and width exchanged; it takes them as they are all the same.
+    pub fn input_is_transposed(&self) -> bool {
+        self.header().input_transposed != 0
     }
 
     /// The byte that stands for a real zero in what enters.
@@ -291,6 +317,20 @@ impl<'m> Model<'m> {
             None => self.header().input,
             Some(layer) => self.record_bytes(layer).map_or_else(Map::default, Layer::decode_map),
         }
+    }
+
+    /// The scales and offsets of the channels of what enters, if there are any.
+    fn input_section(&self, header: &Header) -> Option<&'m [u8]> {
+        let len = usize::from(header.input.shape.channels) * INPUT_SCALE_LEN;
+        self.section(header.input_section, len).filter(|_| header.input_section != 0)
+    }
+
+    /// Whether what is said of what enters lies in the file.
+    fn check_input(&self) -> Option<()> {
+        let header = self.header();
+        let is_aligned = (header.input_section as usize).is_multiple_of(ALIGNMENT);
+        let is_there = header.input_section == 0 || self.input_section(&header).is_some();
+        (is_aligned && is_there && header.input_transposed <= 1).then_some(())
     }
 
     fn section(&self, offset: u32, len: usize) -> Option<&'m [u8]> {

@@ -129,11 +129,48 @@ fn bytes_without_a_meaning_must_be_zero() {
         seal(&mut changed);
         parse_and_run(&changed)
     };
-    for index in [29].into_iter().chain(44..56) {
+    for index in [29].into_iter().chain(53..56) {
         assert_eq!(with(index), Err(ParseError::Header), "byte {index}");
     }
     for index in [29].into_iter().chain(76..80) {
         assert_eq!(with(HEADER_LEN + 3 * LAYER_LEN + index), Err(ParseError::UnknownCode { layer: 3 }), "byte {index}");
+    }
+}
+
+#[test]
+fn what_enters_is_said_for_all_channels_or_for_each() {
+    let with = |change: fn(&mut Header)| {
+        let mut file = pack(&every_operator());
+        let end = (file.len() as u32).next_multiple_of(16);
+        file.resize(end as usize, 0);
+        file.extend([0.5f32, -1.0].iter().flat_map(|real| real.to_le_bytes()));
+        let bytes: &mut [u8; HEADER_LEN] = file.first_chunk_mut().unwrap();
+        let mut header = Header::decode(bytes);
+        (header.file_len, header.input_section) = (end + 8, end);
+        change(&mut header);
+        *bytes = header.encode();
+        seal(&mut file);
+        file
+    };
+    let file = pack(&every_operator());
+    let plain = Model::parse(&file).unwrap();
+    assert_eq!(
+        (plain.input_real(0), plain.has_input_channels(), plain.input_is_transposed()),
+        ([0.25, 0.0], false, false)
+    );
+    let file = with(|header| (header.input_section, header.input_offset, header.input_transposed) = (0, -0.5, 1));
+    let model = Model::parse(&file).unwrap();
+    assert_eq!((model.input_real(3), model.input_is_transposed()), ([0.25, -0.5], true));
+    let file = with(|_| {});
+    let model = Model::parse(&file).unwrap();
+    assert_eq!((model.input_real(0), model.has_input_channels()), ([0.5, -1.0], true));
+    for change in [
+        (|header| header.input_section += 16) as fn(&mut Header),
+        |header| header.input_section -= 1,
+        |header| header.input_section = u32::MAX - 15,
+        |header| header.input_transposed = 2,
+    ] {
+        assert_eq!(parse_and_run(&with(change)), Err(ParseError::Header));
     }
 }
 

@@ -33,7 +33,9 @@ impl Models {
             }
             // Relative to the root, where the programs run: int8.json shall be the same everywhere.
             let (onnx, tnet) = (format!("models/{name}/model.onnx"), format!("models/{name}/model.tnet"));
-            run(&mut built("thumbnet", &["compile", &onnx, "--calibration", &data, "--name", &name, "--out", &tnet]))?;
+            let compile =
+                ["compile", &onnx, "--calibration", &data, "--input", "0..1", "--name", &name, "--out", &tnet];
+            run(&mut built("thumbnet", &compile))?;
             // The report reads it: the trainer knows nothing of the compiler.
             let evaluation = output(&mut built("thumbnet", &["eval", &tnet, "--data", &data, "--json"]))?;
             let int8 = directory.join("int8.json");

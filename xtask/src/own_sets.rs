@@ -39,7 +39,8 @@ pub fn check() -> Result<()> {
             ["", "model.onnx", "model.tnet"].map(|file| directory.join(file).display().to_string());
         let train = ["train", set.network, "--data", &data, "--limit", LIMIT, "--epochs", "1", "--out", &data];
         run(&mut built("trainer", &train))?;
-        let compile = ["compile", &onnx, "--calibration", &data, "--calibration-images", "50", "--out", &tnet];
+        let compile =
+            ["compile", &onnx, "--calibration", &data, "--input", "0..1", "--calibration-images", "50", "--out", &tnet];
         run(&mut built("thumbnet", &compile))?;
         run(&mut built("thumbnet", &["eval", &tnet, "--data", &data]))?;
     }

@@ -8,7 +8,7 @@ use super::limits;
 use crate::CompileError;
 use crate::fold::{self, Affine};
 use crate::graph::{Activation, Layer, Network};
-use crate::onnx::{Axes, Node, Value};
+use crate::onnx::{Axes, Entry, Node, Value};
 
 /// The network under construction.
 #[derive(Debug)]
@@ -22,10 +22,11 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A network that takes the tensor `name` of these dimensions (behind the batch).
-    pub fn new(name: &str, input: Shape, dims: Vec<usize>, readers: HashMap<String, usize>) -> Self {
+    /// A network that takes the tensor `name` of these dimensions (behind the batch), `affine` of pixels of 0.0 to 1.0.
+    pub fn new(name: &str, input: Shape, dims: Vec<usize>, affine: Affine, readers: HashMap<String, usize>) -> Self {
         let mut builder = Self { input, layers: Vec::new(), notes: Vec::new(), values: HashMap::new(), readers };
-        builder.define(name, Value::new(0, dims));
+        let affine = Some(affine).filter(|affine| !affine.is_identity());
+        builder.define(name, Value { affine, ..Value::new(0, dims) });
         builder
     }
 
@@ -264,7 +265,7 @@ impl Builder {
             let advice = format!("at most {MAX_OUTPUTS} are possible: end it earlier, or in a smaller map");
             return Err(node.refuse(format!("ends the network with {outputs} values"), advice));
         }
-        Ok(Network { input: self.input, layers: self.layers, notes: self.notes })
+        Ok(Network { input: self.input, entry: Entry::default(), layers: self.layers, notes: self.notes })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each operator is one file in `ops`. Whatever has no exact form here is refused by node name.
 
 mod builder;
+mod entry;
 mod fused;
 mod limits;
 mod node;
@@ -14,6 +15,7 @@ mod value;
 pub mod writer;
 
 pub use builder::Builder;
+pub use entry::Entry;
 pub use node::Node;
 pub use tensor::{Tensor, Values};
 pub use value::{Axes, Padding, Value};
@@ -27,10 +29,16 @@ use tract_onnx::pb;
 use crate::CompileError;
 use crate::graph::Network;
 use crate::kind::Kind;
+use crate::transpose;
+
+/// Reads the bytes of an ONNX file that takes pixels of 0.0 to 1.0.
+pub fn import(bytes: &[u8]) -> Result<Network, CompileError> {
+    import_with(bytes, &Entry::default())
+}
 
 /// Reads the bytes of an ONNX file.
-pub fn import(bytes: &[u8]) -> Result<Network, CompileError> {
-    import_graph(&graph(bytes)?)
+pub fn import_with(bytes: &[u8], entry: &Entry) -> Result<Network, CompileError> {
+    import_graph(&graph(bytes)?, entry)
 }
 
 /// The graph in the bytes of an ONNX file.
@@ -46,7 +54,7 @@ pub fn graph(bytes: &[u8]) -> Result<pb::GraphProto, CompileError> {
 }
 
 /// Reads a decoded graph.
-pub fn import_graph(graph: &pb::GraphProto) -> Result<Network, CompileError> {
+pub fn import_graph(graph: &pb::GraphProto, entry: &Entry) -> Result<Network, CompileError> {
     let mut constants = HashMap::new();
     for initializer in &graph.initializer {
         let tensor = Tensor::read(initializer)
@@ -78,7 +86,8 @@ pub fn import_graph(graph: &pb::GraphProto) -> Result<Network, CompileError> {
     }
     patterns::rewrite(&mut nodes, &mut constants, output);
     let nodes = live(nodes, output);
-    let mut builder = Builder::new(&input.name, input.shape, input.dims, readers(&nodes, output));
+    let affine = entry.affine(input.shape.channels.into())?;
+    let mut builder = Builder::new(&input.name, input.shape, input.dims, affine, readers(&nodes, output));
     let mut last = None;
     for proto in &nodes {
         let node = Node::new(proto, &constants);
@@ -88,7 +97,14 @@ pub fn import_graph(graph: &pb::GraphProto) -> Result<Network, CompileError> {
     }
     // The last node that the output depends on makes it.
     match last {
-        Some(node) => builder.finish(&node, output),
+        Some(node) => {
+            let mut network = builder.finish(&node, output)?;
+            network.entry = entry.clone();
+            if entry.is_transposed {
+                transpose::transpose(&mut network)?;
+            }
+            Ok(network)
+        }
         None => Err(CompileError::Graph(format!("has the output {output}, which no node makes: it has no layer"))),
     }
 }

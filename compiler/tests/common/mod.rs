@@ -12,6 +12,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 /// A graph in which every node takes the result of the one before, unless it is told otherwise.
 ///
 /// A node leaves a tensor that is named as it with `_out` behind; what enters is `input`.
+#[derive(Clone)]
 pub struct Graph {
     input: Vec<i64>,
     nodes: Vec<pb::NodeProto>,
@@ -194,6 +195,7 @@ fn value(name: &str, dims: &[i64]) -> pb::ValueInfoProto {
 }
 
 /// A linear congruential generator (Knuth's MMIX constants).
+#[derive(Clone)]
 pub struct Random(pub u64);
 
 impl Random {

@@ -200,6 +200,9 @@ pub fn pack(drafts: &[Draft]) -> Vec<u8> {
         arena_len: arena,
         input,
         input_scale: 0.25,
+        input_offset: 0.0,
+        input_section: 0,
+        input_transposed: 0,
         output_scale: 0.5,
         name,
     };
