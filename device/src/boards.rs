@@ -30,7 +30,7 @@ struct Table {
 }
 
 static BOARDS: LazyLock<Vec<Board>> = LazyLock::new(|| {
-    let table: Table = toml::from_str(include_str!("../../firmware/boards.toml")).expect("a test parses the table");
+    let table: Table = toml::from_str(include_str!("../boards.toml")).expect("a test parses the table");
     table.board
 });
 

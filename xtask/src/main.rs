@@ -3,6 +3,7 @@
 mod bench;
 mod boards;
 mod demo;
+mod examples;
 mod firmware;
 mod fuzz;
 mod miri;
@@ -14,6 +15,7 @@ mod setup;
 mod shell;
 mod table;
 mod test;
+mod try_it;
 
 use std::process::ExitCode;
 
@@ -29,12 +31,16 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// A first success within minutes: the shipped `nano` on an emulated Cortex-M4 says what a picture shows
+    Try(try_it::Try),
     /// The main job end to end: train, export, compile, evaluate, and classify on an emulated Cortex-M4
     Demo(demo::Demo),
     /// Everything that CI runs
     Test(test::Test),
     /// Installs Rust's targets for the boards, QEMU and the ONNX Runtime library, where missing
     Setup,
+    /// Packages the crates, builds them elsewhere, and the examples with them, which it runs
+    Examples,
     /// Builds the firmware for every board and says how large it is
     Firmware(firmware::Firmware),
     /// Compiles the trained networks in models/, measures them in 8 bits, and writes models/REPORT.md
@@ -51,8 +57,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Try(first) => first.run(),
         Command::Demo(demo) => demo.run(),
         Command::Test(test) => test.run(),
+        Command::Examples => examples::check(),
         Command::Setup => setup::all(),
         Command::Firmware(firmware) => firmware.run(),
         Command::Models(models) => models.run(),

@@ -17,10 +17,14 @@ const ONNX: &str = "1.19.1";
 /// The Python that the wheel is for. Any does: only the library in the wheel is used.
 const WHEEL_PYTHON: &str = "3.12";
 
+/// Targets that examples are built for beside those of the boards.
+const OTHER_TARGETS: [&str; 1] = ["riscv32imac-unknown-none-elf"];
+
 /// Everything.
 pub fn all() -> Result<()> {
     rust_targets()?;
     qemu()?;
+    qemu_riscv()?;
     onnx_runtime()?;
     Ok(())
 }
@@ -40,7 +44,17 @@ pub fn rust_targets() -> Result<()> {
     let table = root().join("firmware/boards.toml");
     let text = fs::read_to_string(&table).with_context(|| format!("reading {}", table.display()))?;
     let boards: Boards = toml::from_str(&text).with_context(|| format!("in {}", table.display()))?;
-    let targets: BTreeSet<_> = boards.board.into_iter().map(|board| board.target).collect();
+    let mut targets: BTreeSet<_> = boards.board.into_iter().map(|board| board.target).collect();
+    targets.extend(OTHER_TARGETS.map(String::from));
+    install_targets(targets)
+}
+
+/// Rust's target of this name.
+pub fn rust_target(target: &str) -> Result<()> {
+    install_targets([target.into()].into())
+}
+
+fn install_targets(targets: BTreeSet<String>) -> Result<()> {
     if !works("rustup", &["--version"])? {
         // A Rust from a distribution may have the targets all the same.
         let sysroot = output(&mut command("rustc", &["--print", "sysroot"]))?;
@@ -63,23 +77,39 @@ pub fn rust_targets() -> Result<()> {
     Ok(())
 }
 
-/// QEMU for ARM system boards.
+/// QEMU for Arm's boards.
 pub fn qemu() -> Result<()> {
-    if works("qemu-system-arm", &["--version"])? || apt_get("QEMU", "qemu-system-arm")? {
-        return Ok(());
-    }
     let others = [
         ("dnf", "sudo dnf install qemu-system-arm"),
         ("pacman", "sudo pacman -S qemu-system-arm"),
         ("zypper", "sudo zypper install qemu-arm"),
         ("brew", "brew install qemu"),
     ];
-    for (manager, install) in others {
+    qemu_for("qemu-system-arm", "qemu-system-arm", &others)
+}
+
+/// QEMU for RISC-V's boards.
+pub fn qemu_riscv() -> Result<()> {
+    let others = [
+        ("dnf", "sudo dnf install qemu-system-riscv"),
+        ("pacman", "sudo pacman -S qemu-system-riscv"),
+        ("zypper", "sudo zypper install qemu-extra"),
+        ("brew", "brew install qemu"),
+    ];
+    qemu_for("qemu-system-riscv32", "qemu-system-misc", &others)
+}
+
+/// The program of QEMU, from the package of Debian, or by what other systems type.
+fn qemu_for(program: &str, package: &str, others: &[(&str, &str)]) -> Result<()> {
+    if works(program, &["--version"])? || apt_get("QEMU", package)? {
+        return Ok(());
+    }
+    for &(manager, install) in others {
         if works(manager, &["--version"])? {
             bail!("QEMU is missing: type `{install}`");
         }
     }
-    bail!("QEMU is missing: install a package that has the program `qemu-system-arm`");
+    bail!("QEMU is missing: install a package that has the program `{program}`");
 }
 
 /// A Vulkan driver; Mesa's computes on the processor where there is no graphics card.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::bench::Bench;
+use crate::examples;
 use crate::firmware::Firmware;
 use crate::miri;
 use crate::models;
@@ -54,6 +55,7 @@ fn usual(steps: &mut Steps) -> Result<()> {
     // This leaves the programs `boards`, `trainer` and `thumbnet` for the steps after it.
     steps.cargo("tests", &["test", "--release", "--workspace", "--", "--show-output"])?;
     steps.step("sets of one's own, from pixels to a model", own_sets::check)?;
+    steps.step("packaged crates and examples", examples::check)?;
     steps.step("firmware for every board", || Firmware::default().report())?;
     steps.step("no board slower or larger than committed", || Bench::check_of(&MEASURED).measure())?;
     steps.step("firmware's own tests and lint", || {
