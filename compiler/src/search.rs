@@ -150,7 +150,7 @@ fn forms(images: &Dataset, input: Shape) -> Vec<Form> {
     let close = |&(known_mean, known_std): &([f64; 1], [f64; 1])| {
         (known_mean[0] - mean).abs() < 0.02 * known_std[0] && (known_std[0] / std - 1.0).abs() < 0.02
     };
-    if std > 0.0 && !GRAY.iter().any(|known| close(known)) {
+    if std > 0.0 && !GRAY.iter().any(close) {
         let round = |number: f64| (number * 1e4).round() / 1e4;
         forms.push(Form::normalized(&[round(mean)], &[round(std).max(1e-4)]));
     }
