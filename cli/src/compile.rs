@@ -8,10 +8,14 @@ use dataset::{Dataset, Split};
 use serde_json::json;
 use thumbnet::Model;
 use thumbnet::format::NAME_LEN;
+use thumbnet_compiler::report::measure;
 use thumbnet_compiler::search;
 use thumbnet_compiler::{Compiled, Core, Form, Optimize, Options, Outputs, Progress, compile_with};
 
-use super::{inspect, progress_bar, read, write};
+use super::{inspect, progress_bar, read, report, write};
+
+/// Images that a report looks at: each layer is left alone in integers on each of them.
+const REPORT_IMAGES: usize = 200;
 
 /// Turn an ONNX network into a model for microcontrollers
 ///
@@ -43,6 +47,9 @@ pub struct Arguments {
     /// What leaves the network: logits (32 bits each, from a dense layer) or bytes, which take a quarter of the memory
     #[arg(long, value_enum, default_value_t = Results::Auto)]
     outputs: Results,
+    /// Also write what quantization costs each layer: a table, the same as JSON, and a picture
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// The model's name, cut to 24 bytes [default: the ONNX file's, or its directory's if that is model.onnx]
     #[arg(long)]
     name: Option<String>,
@@ -123,7 +130,24 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let qdq = arguments.out.with_extension("qdq.onnx");
     write(&qdq, &compiled.qdq)?;
     write(&arguments.out, &compiled.tnet)?;
-    print(&compiled, arguments, &qdq)
+    print(&compiled, arguments, &qdq)?;
+    match &arguments.report {
+        Some(directory) => quantization(&compiled, &training, directory, arguments.json),
+        None => Ok(()),
+    }
+}
+
+/// Measures what quantization costs, and writes it.
+fn quantization(compiled: &Compiled, training: &Dataset, directory: &Path, is_json: bool) -> anyhow::Result<()> {
+    let bar = progress_bar("looking at layers", compiled.compared.len().min(REPORT_IMAGES));
+    let measured = measure(compiled, training, REPORT_IMAGES, &|| bar.inc(1));
+    bar.finish_and_clear();
+    let measured = measured?;
+    report::write_all(directory, Model::parse(&compiled.tnet)?.name(), &measured)?;
+    if !is_json {
+        println!("{}\nwrote {}", report::costliest(&measured), directory.join("quantization.{md,json,svg}").display());
+    }
+    Ok(())
 }
 
 /// The model's name, cut to what the format holds, and a note of that.

@@ -73,7 +73,7 @@ enum Action {
 }
 
 /// The baud rate of every board's serial line.
-const BAUD: u32 = 115_200;
+pub const BAUD: u32 = 115_200;
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut connection = match (&arguments.line.port, &arguments.line.tcp) {
@@ -103,7 +103,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn shape(info: &DeviceInfo) -> Shape {
+/// What enters the model that the board runs.
+pub fn shape(info: &DeviceInfo) -> Shape {
     Shape { height: info.height, width: info.width, channels: info.channels }
 }
 

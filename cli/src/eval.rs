@@ -42,7 +42,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let limit = arguments.limit.unwrap_or(images.len());
     let onnx = match is_tnet(&arguments.model, &bytes) {
         true => None,
-        false => Some(onnx(arguments, &bytes, &images).with_context(|| arguments.model.display().to_string())?),
+        false => {
+            let opened = onnx(&arguments.model, &bytes, arguments.input.as_ref(), &images, &arguments.data);
+            Some(opened.with_context(|| arguments.model.display().to_string())?)
+        }
     };
     let bar = progress_bar("classifying", images.len().min(limit));
     let done = || bar.inc(1);
@@ -60,16 +63,21 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An ONNX network and the form of what enters it.
-fn onnx(arguments: &Arguments, bytes: &[u8], images: &Dataset) -> anyhow::Result<(OnnxModel, Form)> {
-    let folder = arguments.model.parent().map(Path::to_path_buf);
-    let entry = |form: &Form| Entry { folder: folder.clone(), ..form.entry_for(shape_of(images)) };
-    if let Some(form) = &arguments.input {
-        return Ok((OnnxModel::load_with(bytes, &entry(form))?, form.clone()));
+/// An ONNX network and the form of what enters it: the one given, or the one in which it does best, on the training images
+/// where the directory has some.
+pub fn onnx(
+    path: &Path,
+    bytes: &[u8],
+    input: Option<&Form>,
+    images: &Dataset,
+    data: &Path,
+) -> anyhow::Result<(OnnxModel, Form)> {
+    if let Some(form) = input {
+        return Ok((OnnxModel::load_with(bytes, &entry(path, form, images))?, form.clone()));
     }
-    let model = OnnxModel::load_with(bytes, &entry(&Form::default()))?;
+    let model = OnnxModel::load_with(bytes, &entry(path, &Form::default(), images))?;
     expect_size(model.input_shape(), images)?;
-    let training = Dataset::load(&arguments.data, Split::Train).ok();
+    let training = Dataset::load(data, Split::Train).ok();
     let form = match search::find(&model, training.as_ref().unwrap_or(images)) {
         Ok(found) => found.map(|found| found.form).unwrap_or_default(),
         Err(error @ CompileError::Guessing { .. }) => {
@@ -78,7 +86,12 @@ fn onnx(arguments: &Arguments, bytes: &[u8], images: &Dataset) -> anyhow::Result
         }
         Err(error) => return Err(error.into()),
     };
-    Ok((model.entering(entry(&form)), form))
+    Ok((model.entering(entry(path, &form, images)), form))
+}
+
+/// What an ONNX file at this path takes of these images.
+pub fn entry(path: &Path, form: &Form, images: &Dataset) -> Entry {
+    Entry { folder: path.parent().map(Path::to_path_buf), ..form.entry_for(shape_of(images)) }
 }
 
 fn print(evaluation: &Evaluation, form: Option<Form>, arguments: &Arguments) {

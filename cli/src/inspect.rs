@@ -157,7 +157,8 @@ fn shape(shape: Shape) -> String {
     format!("{}x{}x{}", shape.height, shape.width, shape.channels)
 }
 
-fn describe(layer: &Layer) -> String {
+/// Operator, kernel and activation.
+pub fn describe(layer: &Layer) -> String {
     let window = &layer.window;
     let mut text = op(layer.op).to_string();
     let slides = match layer.op {

@@ -1,11 +1,13 @@
 //! `thumbnet`: compiles networks, looks into models, measures and uses them. One file a subcommand.
 
 mod classify;
+mod compare;
 mod compile;
 mod device;
 mod eval;
 mod inspect;
 mod pictures;
+mod report;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,6 +33,7 @@ enum Command {
     Compile(compile::Arguments),
     Inspect(inspect::Arguments),
     Eval(eval::Arguments),
+    Compare(compare::Arguments),
     Classify(classify::Arguments),
     Device(device::Arguments),
 }
@@ -51,6 +54,7 @@ fn run() -> anyhow::Result<()> {
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Device(arguments) => device::run(&arguments),
     }

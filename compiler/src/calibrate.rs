@@ -197,9 +197,7 @@ fn sums(layer: &Layer, image: &[f32], maps: &[Vec<f32>]) -> Vec<f32> {
         Activation::Function(_) => {
             let mut bare = layer.clone();
             (bare.activation, bare.record.pool) = (Activation::Linear, Pool::NONE);
-            let inputs: Vec<&[f32]> =
-                layer.record.input_maps().map(|map| map.checked_sub(1).map_or(image, |map| &maps[map])).collect();
-            float::layer(&bare, &inputs)
+            float::layer(&bare, &float::inputs(layer, image, maps))
         }
     }
 }

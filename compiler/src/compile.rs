@@ -111,6 +111,8 @@ pub struct Compiled {
     pub tnet: Vec<u8>,
     /// The same integers as an ONNX file.
     pub qdq: Vec<u8>,
+    /// The numbers of the training images that methods were compared on: the ranges were not measured on them.
+    pub compared: Vec<usize>,
     /// How it came about.
     pub report: Report,
 }
@@ -244,7 +246,8 @@ pub fn compile_with(
         notes,
     };
     let qdq = qdq::write(&quantized, &options.name, &[("method", kept.method), ("optimize", options.optimize.name())]);
-    Ok(Compiled { network, quantized, tnet, qdq, report })
+    let [_, compared] = samples;
+    Ok(Compiled { network, quantized, tnet, qdq, compared, report })
 }
 
 /// One way to quantize the network.
@@ -382,7 +385,6 @@ fn compare(
     compared: &Compared<'_>,
     done: &(dyn Fn() + Sync),
 ) -> Result<Candidate, CompileError> {
-    let distance = if has_logits(network) { kullback_leibler } else { relative_error };
     let results: Vec<(f64, bool, usize)> = compared
         .images
         .par_iter()
@@ -391,7 +393,7 @@ fn compare(
             let answer = model.answer(pixels)?;
             done();
             let agrees = own.logits.iter().all(|p| *p <= own.logits[answer.class]);
-            Ok((distance(&own.logits, &answer.logits), agrees, answer.class))
+            Ok((divergence(network, &own.logits, &answer.logits), agrees, answer.class))
         })
         .collect::<Result<_, CompileError>>()?;
     let count = results.len() as f64;
@@ -403,6 +405,12 @@ fn compare(
             results.iter().zip(labels).filter(|((.., class), label)| class == *label).count() as f64 / count
         }),
     })
+}
+
+/// How far a result is from the expected one: that of a network that ends in logits by their probabilities, another one's by
+/// its size.
+pub(crate) fn divergence(network: &Network, expected: &[f32], found: &[f32]) -> f64 {
+    if has_logits(network) { kullback_leibler(expected, found) } else { relative_error(expected, found) }
 }
 
 /// The divergence of the probabilities that logits stand for.

@@ -8,14 +8,22 @@ use crate::ops;
 
 /// The output of every layer, the result last.
 pub fn activations(network: &Network, image: &[f32]) -> Vec<Vec<f32>> {
-    let mut outputs: Vec<Vec<f32>> = Vec::with_capacity(network.layers.len());
-    for each in &network.layers {
-        let map = |map: usize| map.checked_sub(1).map_or(image, |index| outputs.get(index).map_or(&[], Vec::as_slice));
-        let inputs: Vec<&[f32]> = each.record.input_maps().map(map).collect();
-        let output = layer(each, &inputs);
+    continued(network, image, Vec::with_capacity(network.layers.len()))
+}
+
+/// The same where the outputs of the first layers are known.
+pub fn continued(network: &Network, image: &[f32], mut outputs: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+    for each in network.layers.iter().skip(outputs.len()) {
+        let output = layer(each, &inputs(each, image, &outputs));
         outputs.push(output);
     }
     outputs
+}
+
+/// The maps that a layer reads, of the image and the outputs of the layers before.
+pub fn inputs<'v>(layer: &Layer, image: &'v [f32], outputs: &'v [Vec<f32>]) -> Vec<&'v [f32]> {
+    let map = |map: usize| map.checked_sub(1).map_or(image, |index| outputs.get(index).map_or(&[], Vec::as_slice));
+    layer.record.input_maps().map(map).collect()
 }
 
 /// Pixel bytes as the network's float input: 0.0 to 1.0.

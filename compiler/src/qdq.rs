@@ -62,14 +62,20 @@ pub fn expose_layers(onnx: &[u8]) -> Result<Vec<u8>, CompileError> {
     Ok(model.encode_to_vec())
 }
 
-/// The sums of the first and the last entry of a layer's table: all beyond are taken as these. None where there is no table, or
-/// where the function has nothing more beyond.
+/// The ends of a layer's table where the function goes on beyond.
 fn table_ends(layer: &QuantizedLayer) -> Option<[f32; 2]> {
-    let (zero, len) = match (layer.record.activation, layer.activation) {
-        (_, graph::Activation::Function(Function::Sigmoid | Function::Tanh)) => return None,
-        (Activation::Table, _) => (TABLE_ZERO, TABLE_LEN),
-        (Activation::ByteTable, _) => (layer.record.table_zero.into(), BYTE_TABLE_LEN),
-        (Activation::Clamp | Activation::Logits, _) => return None,
+    match layer.activation {
+        graph::Activation::Function(Function::Sigmoid | Function::Tanh) => None,
+        _ => table_reach(layer),
+    }
+}
+
+/// The sums of the first and the last entry of a layer's table: all beyond are taken as these. None where there is no table.
+pub fn table_reach(layer: &QuantizedLayer) -> Option<[f32; 2]> {
+    let (zero, len) = match layer.record.activation {
+        Activation::Table => (TABLE_ZERO, TABLE_LEN),
+        Activation::ByteTable => (layer.record.table_zero.into(), BYTE_TABLE_LEN),
+        Activation::Clamp | Activation::Logits => return None,
     };
     // The real value of a step from one entry to the next; the smallest multipliers are not exact.
     let scales = layer.multipliers.iter().zip(&layer.shifts).zip(&layer.steps);
