@@ -18,7 +18,14 @@
 //! needed are kept. [`format`](mod@format) says what a model file looks like, [`kernels`] what computes a row.
 #![no_std]
 #![deny(unsafe_code)]
+#![cfg_attr(
+    not(feature = "compiler"),
+    allow(dead_code, rustdoc::private_intra_doc_links, reason = "what compilers call is public only for them")
+)]
 
+#[cfg(not(feature = "compiler"))]
+mod arena;
+#[cfg(feature = "compiler")]
 pub mod arena;
 mod embedded;
 mod engine;
@@ -29,10 +36,19 @@ mod model;
 mod network_error;
 mod prediction;
 pub mod preprocess;
+#[cfg(not(feature = "compiler"))]
+mod requantize;
+#[cfg(feature = "compiler")]
 pub mod requantize;
+#[cfg(not(feature = "compiler"))]
+mod schedule;
+#[cfg(feature = "compiler")]
 pub mod schedule;
 mod softmax;
 mod steps;
+#[cfg(not(feature = "compiler"))]
+mod winograd;
+#[cfg(feature = "compiler")]
 pub mod winograd;
 
 pub use engine::{Network, Step};

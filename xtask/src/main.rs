@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask --help`.
 
+mod api;
 mod bench;
 mod boards;
 mod demo;
@@ -39,6 +40,8 @@ enum Command {
     Test(test::Test),
     /// Installs Rust's targets for the boards, QEMU and the ONNX Runtime library, where missing
     Setup,
+    /// Compares the public interface of the published crates with the lists in docs/api/
+    Api(api::Api),
     /// Packages the crates, builds them elsewhere, and the examples with them, which it runs
     Examples,
     /// Builds the firmware for every board and says how large it is
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Try(first) => first.run(),
         Command::Demo(demo) => demo.run(),
         Command::Test(test) => test.run(),
+        Command::Api(api) => api.run(),
         Command::Examples => examples::check(),
         Command::Setup => setup::all(),
         Command::Firmware(firmware) => firmware.run(),

@@ -1,6 +1,6 @@
 //! What computes the rows of a layer.
 //!
-//! [`portable`] is the readable reference; every other family must equal it bit for bit.
+//! `portable` is the readable reference; every other family must equal it bit for bit.
 //! [`Selected`] is the one place that chooses a family for the target.
 
 #[allow(unsafe_code)]
@@ -78,12 +78,18 @@ mod arch {
     pub mod words;
 }
 mod add;
+#[cfg(not(feature = "compiler"))]
+mod blocks;
+#[cfg(feature = "compiler")]
 pub mod blocks;
 mod concat;
 mod dense_vector;
 mod grouped;
 pub(crate) mod only;
 mod pools;
+#[cfg(not(feature = "compiler"))]
+mod portable;
+#[cfg(feature = "compiler")]
 pub mod portable;
 mod portable_winograd;
 mod winograd;
