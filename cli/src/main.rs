@@ -8,13 +8,14 @@ mod eval;
 mod inspect;
 mod pictures;
 mod report;
+mod shell;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use thumbnet::Model;
 use thumbnet::format::MAGIC;
@@ -36,6 +37,8 @@ enum Command {
     Compare(compare::Arguments),
     Classify(classify::Arguments),
     Device(device::Arguments),
+    Completions(shell::Completions),
+    Manual(shell::Manual),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +60,8 @@ fn run() -> anyhow::Result<()> {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Device(arguments) => device::run(&arguments),
+        Command::Completions(arguments) => shell::complete(&arguments, self::Arguments::command()),
+        Command::Manual(arguments) => shell::manual(&arguments, self::Arguments::command()),
     }
 }
 

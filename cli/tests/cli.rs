@@ -195,3 +195,20 @@ fn a_long_file_name_is_a_fine_model_name() {
     let notes = compiled["report"]["notes"].to_string();
     assert!(notes.contains("24 bytes at most"), "{notes}");
 }
+
+#[test]
+fn shells_and_manuals_know_every_subcommand() {
+    let directory = tempfile::tempdir().unwrap();
+    let pages = directory.path().join("man1");
+    let manual = thumbnet(&["manual", &pages.display().to_string()]);
+    assert!(manual.status.success());
+    let bash = thumbnet(&["completions", "bash"]);
+    let script = String::from_utf8(bash.stdout).unwrap();
+    for name in ["compile", "inspect", "eval", "compare", "classify", "device"] {
+        assert!(script.contains(&format!("thumbnet__subcmd__{name}")) || script.contains(&format!("thumbnet__{name}")));
+        let page = fs::read_to_string(pages.join(format!("thumbnet-{name}.1"))).unwrap();
+        assert!(page.contains("SYNOPSIS"), "{page}");
+    }
+    let refused = thumbnet(&["completions", "abacus"]);
+    assert_eq!(refused.status.code(), Some(2));
+}

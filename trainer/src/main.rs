@@ -4,7 +4,7 @@ mod cli;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Trains small networks for images and exports them as ONNX.
 #[derive(Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Report(cli::report::Arguments),
     /// Measure every layer's gradient in the first steps, with ReLU and with sigmoid, for the report.
     Gradients(cli::report::Gradients),
+    Completions(cli::shell::Completions),
+    Manual(cli::shell::Manual),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +37,8 @@ fn main() -> ExitCode {
         Command::Reproduce(arguments) => cli::reproduce::run(&arguments),
         Command::Report(arguments) => cli::report::run(&arguments),
         Command::Gradients(arguments) => cli::report::gradients(&arguments),
+        Command::Completions(arguments) => cli::shell::complete(&arguments, Cli::command()).map(|()| ExitCode::SUCCESS),
+        Command::Manual(arguments) => cli::shell::manual(&arguments, Cli::command()).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

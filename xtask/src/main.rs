@@ -3,6 +3,7 @@
 mod api;
 mod bench;
 mod boards;
+mod book;
 mod demo;
 mod examples;
 mod firmware;
@@ -42,6 +43,8 @@ enum Command {
     Setup,
     /// Compares the public interface of the published crates with the lists in docs/api/
     Api(api::Api),
+    /// Makes a book of the pages in docs/
+    Book,
     /// Packages the crates, builds them elsewhere, and the examples with them, which it runs
     Examples,
     /// Builds the firmware for every board and says how large it is
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Test(test) => test.run(),
         Command::Api(api) => api.run(),
+        Command::Book => book::build(),
         Command::Examples => examples::check(),
         Command::Setup => setup::all(),
         Command::Firmware(firmware) => firmware.run(),

@@ -2,6 +2,9 @@
 
 pub mod report;
 pub mod reproduce;
+// The same two subcommands as those of `thumbnet`.
+#[path = "../../../cli/src/shell.rs"]
+pub mod shell;
 pub mod summary;
 pub mod train;
 
