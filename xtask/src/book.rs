@@ -52,6 +52,9 @@ mod tests {
             // What stands between `](` and `)`; code has no such thing here.
             for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
                 let file = link.split('#').next().unwrap_or_default();
+                // Links lead to a project itself, not to a registry that has a copy of it.
+                let registries = ["crates", "pypi", "npmjs"].map(|name| format!("{name}."));
+                assert!(!registries.iter().any(|name| link.contains(name)), "{}: {link}", page.display());
                 let is_outside = file.is_empty() || file.contains("://") || file.starts_with("mailto:");
                 // What it stands in may be code: a file name has no spaces and quotes.
                 if !is_outside && !file.contains([' ', '"', '(']) {
