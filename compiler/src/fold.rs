@@ -16,18 +16,13 @@ pub struct Affine {
 impl Affine {
     /// What batch normalization computes at inference:
     /// `(x - mean) / sqrt(variance + epsilon) * gamma + beta`.
-    pub fn batch_norm(gamma: &[f32], beta: &[f32], mean: &[f32], variance: &[f32], epsilon: f32) -> Self {
+    pub fn batch_norm(gamma: &[f64], beta: &[f64], mean: &[f64], variance: &[f64], epsilon: f32) -> Self {
         let scale: Vec<f64> = gamma
             .iter()
             .zip(variance)
-            .map(|(&gamma, &variance)| f64::from(gamma) / (f64::from(variance) + f64::from(epsilon)).sqrt())
+            .map(|(gamma, variance)| gamma / (variance + f64::from(epsilon)).sqrt())
             .collect();
-        let shift = beta
-            .iter()
-            .zip(mean)
-            .zip(&scale)
-            .map(|((&beta, &mean), scale)| f64::from(beta) - f64::from(mean) * scale)
-            .collect();
+        let shift = beta.iter().zip(mean).zip(&scale).map(|((beta, mean), scale)| beta - mean * scale).collect();
         Self { scale, shift }
     }
 

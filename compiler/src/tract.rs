@@ -4,23 +4,24 @@ use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Once};
 
-use prost::Message;
 use thumbnet::format::Shape;
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
 
 use crate::CompileError;
-use crate::onnx::{self, Entry};
+use crate::onnx::{self, Entry, Input};
 
 /// An ONNX network that takes one image, series or vector and gives one result.
 #[derive(Clone)]
 pub struct OnnxModel {
     plan: Arc<TypedRunnableModel>,
-    /// Dimensions of the ONNX input, the batch included.
-    dims: Vec<usize>,
+    /// What the graph takes, and where its elements lie on the map of an image.
+    entering: Input,
+    order: Arc<[usize]>,
+    /// The shape of what enters the network: height and width may have changed places.
     input: Shape,
-    /// The shape of the result where the network could be imported.
-    output: Option<Shape>,
+    /// Where the elements of the result lie on its map, where the network could be imported.
+    output: Option<Arc<[usize]>>,
     ending: Ending,
     entry: Entry,
 }
@@ -40,17 +41,38 @@ impl OnnxModel {
 
     /// Reads the bytes of an ONNX file; the images that it is then asked about are bytes, whatever enters the file.
     pub fn load_with(bytes: &[u8], entry: &Entry) -> Result<Self, CompileError> {
-        let graph = onnx::graph(bytes)?;
-        let input = onnx::input(&graph)?;
-        let dims: Vec<usize> = std::iter::once(1).chain(input.dims).collect();
-        let corrected = corrected(bytes, &graph);
-        let plan = guarded(|| plan(corrected.as_deref().unwrap_or(bytes), &dims))?;
-        // Only the import knows as what a vector is read, and what map a row of results was. The quantized network is not
-        // imported; its maps are as they seem.
-        let network = onnx::import_graph(&graph, entry).ok();
-        let output = network.as_ref().and_then(|network| network.layers.last()).map(|layer| layer.record.output);
-        let input = network.map_or(input.shape, |network| network.input);
-        Ok(Self { plan, dims, input, output, ending: ending(&graph), entry: entry.clone() })
+        let file = onnx::load(bytes, entry.folder.as_deref())?;
+        let entry = onnx::entering(&file, entry);
+        let output = |name: String| vec![pb::ValueInfoProto { name, ..Default::default() }];
+        // Only the import knows as what a vector is read, what map a row of results was, and what ends a network without
+        // changing what it says.
+        let (entering, imported) = match onnx::import_file(&file, &entry) {
+            Ok(imported) => (imported.input.clone(), Some(imported)),
+            Err(_) => {
+                let likeliest = onnx::candidates(&file.graph, entry.images)?.into_iter().next();
+                (likeliest.ok_or_else(|| CompileError::Graph("has no input".into()))?, None)
+            }
+        };
+        let mut graph = file.graph.clone();
+        if let Some(imported) = &imported {
+            graph.output = output(imported.result.clone());
+        }
+        let ending = if imported.is_some() { Ending::Logits } else { ending(&file.graph) };
+        let planned = plan(graph, file.opset, &entering);
+        let plan = match (planned, &imported) {
+            (Ok(plan), _) => plan,
+            (Err(error), None) => return Err(error),
+            // tract is not at home with every way to work out a shape.
+            (Err(error), Some(imported)) => {
+                let output = output(imported.result.clone());
+                let simplified = pb::GraphProto { output, ..imported.simplified.clone() };
+                plan(simplified, file.opset, &entering).map_err(|_| error)?
+            }
+        };
+        let order = entering.view.order().into();
+        let output = imported.as_ref().map(|imported| imported.output.order().into());
+        let input = imported.map_or(entering.shape, |imported| imported.network.input);
+        Ok(Self { plan, entering, order, input, output, ending, entry })
     }
 
     /// The same network where bytes stand for something else.
@@ -69,8 +91,8 @@ impl OnnxModel {
     }
 
     /// The result for an image of `height * width * channels` bytes, channel fastest; a map is `height * width * channels`
-    /// values, channel fastest too. A network that ends in a softmax gives the logarithms of its probabilities. Only the
-    /// first output of the file is read.
+    /// values, channel fastest too. A softmax or sigmoid at the end is left out where the network can be compiled; where not,
+    /// a softmax gives the logarithms of its probabilities.
     pub fn logits(&self, pixels: &[u8]) -> Result<Vec<f32>, CompileError> {
         let outputs = guarded(|| self.run(pixels))?;
         Ok(match self.ending {
@@ -88,24 +110,29 @@ impl OnnxModel {
     }
 
     fn run(&self, pixels: &[u8]) -> TractResult<Vec<f32>> {
-        let Shape { height, width, channels } = self.input;
-        let (area, channels) = (usize::from(height) * usize::from(width), usize::from(channels));
-        if pixels.len() != channels * area {
-            return Err(TractError::msg(format!("expected {} bytes, got {}", channels * area, pixels.len())));
+        if pixels.len() != self.order.len() {
+            return Err(TractError::msg(format!("expected {} bytes, got {}", self.order.len(), pixels.len())));
         }
-        // In ONNX the channel is the slowest, whatever the dimensions are.
+        let channels = usize::from(self.entering.shape.channels).max(1);
         let turned = if self.entry.is_transposed { self.turned(pixels) } else { Vec::new() };
-        let planes = transposed(if turned.is_empty() { pixels } else { &turned }, channels);
-        let values: Vec<f32> =
-            planes.iter().enumerate().map(|(index, &pixel)| self.entry.real(pixel, index / area)).collect();
-        let image = tract_ndarray::ArrayD::from_shape_vec(self.dims.as_slice(), values)?;
+        let pixels = if turned.is_empty() { pixels } else { &turned };
+        let values: Vec<f32> = self.order.iter().map(|&at| self.entry.real(pixels[at], at % channels)).collect();
+        let image = tract_ndarray::ArrayD::from_shape_vec(self.entering.dims.as_slice(), values)?;
         let outputs = self.plan.run(tvec!(image.into_tensor().into()))?;
         let output = outputs.first().ok_or_else(|| TractError::msg("no output"))?;
+        let output = output.cast_to::<f32>()?;
         let values: Vec<f32> = output.to_plain_array_view::<f32>()?.iter().copied().collect();
-        let channels = match (self.output, output.shape()) {
-            (Some(shape), _) if shape.len() == values.len() => usize::from(shape.channels),
-            (_, &[_, channels, _, ..]) => channels,
-            (_, _) => values.len(),
+        if let Some(order) = self.output.as_ref().filter(|order| order.len() == values.len()) {
+            let mut map = vec![0.0; values.len()];
+            for (&place, value) in order.iter().zip(values) {
+                map[place] = value;
+            }
+            return Ok(map);
+        }
+        // The maps of a network that is not imported are as they seem: channels first.
+        let channels = match output.shape() {
+            &[_, channels, _, ..] => channels,
+            _ => values.len(),
         };
         let area = values.len().checked_div(channels).unwrap_or(0);
         Ok(transposed(&values, area))
@@ -117,9 +144,16 @@ fn transposed<T: Copy>(values: &[T], columns: usize) -> Vec<T> {
     (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns).copied()).collect()
 }
 
-fn plan(bytes: &[u8], dims: &[usize]) -> TractResult<Arc<TypedRunnableModel>> {
-    let mut bytes = bytes;
-    tract().model_for_read(&mut bytes)?.with_input_fact(0, f32::fact(dims).into())?.into_optimized()?.into_runnable()
+/// A graph made ready to run.
+fn plan(graph: pb::GraphProto, opset: i64, input: &Input) -> Result<Arc<TypedRunnableModel>, CompileError> {
+    let mut graph = corrected(graph);
+    graph.input = vec![onnx::writer::value(&input.name, pb::tensor_proto::DataType::Float, None)];
+    let opset_import = vec![pb::OperatorSetIdProto { domain: String::new(), version: opset }];
+    let model = pb::ModelProto { graph: Some(graph), opset_import, ..Default::default() };
+    guarded(|| {
+        let fact = f32::fact(input.dims.as_slice()).into();
+        tract().model_for_proto_model(&model)?.with_input_fact(0, fact)?.into_optimized()?.into_runnable()
+    })
 }
 
 fn tract() -> tract_onnx::Onnx {
@@ -127,49 +161,74 @@ fn tract() -> tract_onnx::Onnx {
     tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true)
 }
 
-/// The file without what tract gets wrong; `None` where there is nothing of it.
+/// The graph without what tract gets wrong.
 ///
-/// tract 0.23 makes `exp(x / alpha) - 1` of a negative value in Celu, without the factor alpha.
-fn corrected(bytes: &[u8], graph: &pb::GraphProto) -> Option<Vec<u8>> {
-    let alpha = |node: &pb::NodeProto| {
-        let alpha = node.attribute.iter().find(|attribute| attribute.name == "alpha").map(|attribute| attribute.f);
-        alpha.filter(|&alpha| node.op_type == "Celu" && alpha != 1.0 && node.output.len() == 1)
-    };
-    if !graph.node.iter().any(|node| alpha(node).is_some()) {
-        return None;
-    }
-    let mut model = pb::ModelProto::decode(bytes).ok()?;
-    let graph = model.graph.as_mut()?;
-    for mut node in std::mem::take(&mut graph.node) {
-        if let Some(alpha) = alpha(&node) {
-            // alpha * Elu(x / alpha).
-            let output = std::mem::take(&mut node.output);
-            let [factor, scaled, activated] =
-                ["alpha", "scaled", "activated"].map(|what| format!("{}/{what}", output[0]));
-            let element = |value: f32, name: &str| pb::TensorProto {
-                name: name.into(),
-                data_type: pb::tensor_proto::DataType::Float as i32,
-                float_data: vec![value],
-                ..Default::default()
-            };
-            let binary = |op: &str, input: &str, output: Vec<String>| pb::NodeProto {
-                op_type: op.into(),
-                name: format!("{}/{op}", output[0]),
-                input: vec![input.into(), factor.clone()],
-                output,
-                ..Default::default()
-            };
-            graph.initializer.push(element(alpha, &factor));
-            graph.node.push(binary("Div", node.input.first()?, vec![scaled.clone()]));
-            (node.op_type, node.attribute) = ("Elu".into(), Vec::new());
-            (node.input, node.output) = (vec![scaled], vec![activated.clone()]);
-            graph.node.push(node);
-            graph.node.push(binary("Mul", &activated, output));
-        } else {
-            graph.node.push(node);
+/// tract 0.23 makes `exp(x / alpha) - 1` of a negative value in Celu, without the factor alpha, is far off in Softplus, and takes
+/// two nodes of one name for the same.
+fn corrected(mut graph: pb::GraphProto) -> pb::GraphProto {
+    for (index, mut node) in std::mem::take(&mut graph.node).into_iter().enumerate() {
+        node.name = format!("{index}/{}", node.op_type);
+        match (node.op_type.as_str(), node.input.as_slice(), node.output.as_slice()) {
+            ("Celu", [x], [y]) => {
+                let alpha =
+                    node.attribute.iter().find(|attribute| attribute.name == "alpha").map_or(1.0, |alpha| alpha.f);
+                let mut spelled = Spelled { graph: &mut graph, prefix: y };
+                // alpha * Elu(x / alpha).
+                let factor = spelled.number("alpha", alpha);
+                let scaled = spelled.node("Div", &[x, &factor], "scaled");
+                let activated = spelled.node("Elu", &[&scaled], "activated");
+                spelled.last("Mul", &[&activated, &factor]);
+            }
+            ("Softplus", [x], [y]) => {
+                let mut spelled = Spelled { graph: &mut graph, prefix: y };
+                // max(x, 0) + ln(1 + exp(-|x|)).
+                let one = spelled.number("one", 1.0);
+                let above = spelled.node("Relu", &[x], "above");
+                let size = spelled.node("Abs", &[x], "size");
+                let below = spelled.node("Neg", &[&size], "below");
+                let small = spelled.node("Exp", &[&below], "small");
+                let sum = spelled.node("Add", &[&small, &one], "sum");
+                let rest = spelled.node("Log", &[&sum], "rest");
+                spelled.last("Add", &[&above, &rest]);
+            }
+            _ => graph.node.push(node),
         }
     }
-    Some(model.encode_to_vec())
+    graph
+}
+
+/// Nodes in place of one whose output is `prefix`.
+struct Spelled<'g> {
+    graph: &'g mut pb::GraphProto,
+    prefix: &'g str,
+}
+
+impl Spelled<'_> {
+    fn number(&mut self, name: &str, value: f32) -> String {
+        let name = format!("{}/{name}", self.prefix);
+        self.graph.initializer.push(onnx::Tensor::of_floats(vec![], vec![value]).proto(&name));
+        name
+    }
+
+    fn node(&mut self, op: &str, inputs: &[&str], name: &str) -> String {
+        let name = format!("{}/{name}", self.prefix);
+        self.add(op, inputs, &name);
+        name
+    }
+
+    fn last(&mut self, op: &str, inputs: &[&str]) {
+        self.add(op, inputs, self.prefix);
+    }
+
+    fn add(&mut self, op: &str, inputs: &[&str], output: &str) {
+        self.graph.node.push(pb::NodeProto {
+            op_type: op.into(),
+            name: format!("{output}/{op}"),
+            input: inputs.iter().map(|name| name.to_string()).collect(),
+            output: vec![output.into()],
+            ..Default::default()
+        });
+    }
 }
 
 fn ending(graph: &pb::GraphProto) -> Ending {
@@ -187,7 +246,7 @@ thread_local! {
 }
 
 /// Runs tract; a panic inside it becomes an error, and is not printed.
-fn guarded<T>(run: impl FnOnce() -> TractResult<T>) -> Result<T, CompileError> {
+pub fn guarded<T>(run: impl FnOnce() -> TractResult<T>) -> Result<T, CompileError> {
     static SILENCE: Once = Once::new();
     SILENCE.call_once(|| {
         let print = panic::take_hook();

@@ -92,8 +92,8 @@ fn channels_side_by_side() {
 fn values_with_several_readers_stay_what_they_are() {
     // The activation is for one reader only.
     let graph = map(8).conv("a", [3, 1, 3, 3], vec![]).node("Relu", "r", &[], vec![]);
-    let joined = graph.join("Add", "add", &["r_out", "a_out"], vec![]);
-    assert_eq!(ops(joined), [Op::Conv, Op::DepthwiseConv, Op::Add]);
+    let joined = graph.join("Concat", "cat", &["r_out", "a_out"], vec![int("axis", 1)]);
+    assert_eq!(ops(joined), [Op::Conv, Op::DepthwiseConv, Op::Concat]);
     // So is the pooling, and the normalization.
     let pooled = pool("p", relu_map(), vec![ints("strides", &[2, 2])]).at("r_out").conv(
         "b",

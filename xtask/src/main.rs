@@ -4,6 +4,7 @@ mod api;
 mod bench;
 mod boards;
 mod book;
+mod cases;
 mod demo;
 mod examples;
 mod firmware;
@@ -45,6 +46,8 @@ enum Command {
     Api(api::Api),
     /// Makes a book of the pages in docs/
     Book,
+    /// Compiles files as people have them and compares the accuracy with ONNX Runtime's
+    Cases(cases::Cases),
     /// Packages the crates, builds them elsewhere, and the examples with them, which it runs
     Examples,
     /// Builds the firmware for every board and says how large it is
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Command::Test(test) => test.run(),
         Command::Api(api) => api.run(),
         Command::Book => book::build(),
+        Command::Cases(cases) => cases.run(),
         Command::Examples => examples::check(),
         Command::Setup => setup::all(),
         Command::Firmware(firmware) => firmware.run(),

@@ -1,6 +1,6 @@
 //! The layers so far, and what the nodes so far left.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use thumbnet::format::{self, MAX_LAYERS, MAX_OUTPUTS, NO_MAP, Op, Shape};
 
@@ -8,7 +8,7 @@ use super::limits;
 use crate::CompileError;
 use crate::fold::{self, Affine};
 use crate::graph::{Activation, Layer, Network};
-use crate::onnx::{Axes, Entry, Node, Value};
+use crate::onnx::{Axes, Direction, Entry, Input, Node, Value, View};
 
 /// The network under construction.
 #[derive(Debug)]
@@ -17,39 +17,71 @@ pub struct Builder {
     layers: Vec<Layer>,
     notes: Vec<String>,
     values: HashMap<String, Value>,
-    /// How many nodes read a tensor, the end of the graph included.
-    readers: HashMap<String, usize>,
+    uses: Uses,
+    opset: i64,
+}
+
+/// What becomes of a graph's tensors.
+#[derive(Clone, Debug, Default)]
+pub struct Uses {
+    /// How many nodes read each, the end of the graph included.
+    pub readers: HashMap<String, usize>,
+    /// Those behind which the network only ends.
+    pub tail: HashSet<String>,
 }
 
 impl Builder {
-    /// A network that takes the tensor `name` of these dimensions (behind the batch), `affine` of pixels of 0.0 to 1.0.
-    pub fn new(name: &str, input: Shape, dims: Vec<usize>, affine: Affine, readers: HashMap<String, usize>) -> Self {
-        let mut builder = Self { input, layers: Vec::new(), notes: Vec::new(), values: HashMap::new(), readers };
+    /// A network that takes the tensor `name` as `input` says, `affine` of pixels of 0.0 to 1.0.
+    pub fn new(name: &str, input: &Input, affine: Affine, opset: i64, uses: Uses) -> Self {
+        let Input { shape, view, .. } = input;
+        let (layers, notes) = (Vec::new(), Vec::new());
+        let mut builder = Self { input: *shape, layers, notes, values: HashMap::new(), uses, opset };
         let affine = Some(affine).filter(|affine| !affine.is_identity());
-        builder.define(name, Value { affine, ..Value::new(0, dims) });
+        builder.define(name, Value { affine, ..Value::new(0, view.clone()) });
         builder
+    }
+
+    /// The version of the operators.
+    pub fn opset(&self) -> i64 {
+        self.opset
+    }
+
+    /// Whether nothing but what renames or ends the network follows a node that makes `name`.
+    pub fn is_tail(&self, name: &str) -> bool {
+        self.uses.tail.contains(name)
     }
 
     /// Keeps what a node left.
     pub fn define(&mut self, name: &str, value: Value) {
-        let is_shared = value.is_shared || self.readers.get(name).is_some_and(|&readers| readers > 1);
+        let is_shared = value.is_shared || self.uses.readers.get(name).is_some_and(|&readers| readers > 1);
         self.values.insert(name.into(), Value { name: Some(name.into()), is_shared, ..value });
+    }
+
+    /// What a tensor is, if it depends on what enters.
+    pub fn known(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
     }
 
     /// Input `index` of a node, which must depend on what enters the network.
     pub fn value(&self, node: &Node<'_>, index: usize) -> Result<Value, CompileError> {
-        let name = node.input(index);
-        let Some(value) = self.values.get(name) else {
-            let what = match node.constant(index) {
-                Some(_) => format!("reads the constant {name} where it should read a map"),
-                None => format!("reads {name}, which no node before it makes"),
-            };
-            return Err(node.refuse(what, "export the model again"));
-        };
-        if value.is_ended {
+        let value = self.any_value(node, index)?;
+        if value.ended.is_some() {
             return Err(node.refuse("comes after the softmax", "export the network up to its logits or softmax"));
         }
-        Ok(value.clone())
+        Ok(value)
+    }
+
+    /// The same for operators that may follow a softmax.
+    pub fn any_value(&self, node: &Node<'_>, index: usize) -> Result<Value, CompileError> {
+        let name = node.input(index);
+        if let Some(value) = self.values.get(name) {
+            return Ok(value.clone());
+        }
+        let what = match node.constant(index) {
+            Some(_) => format!("reads the constant {name} where it should read a map"),
+            None => format!("reads {name}, which no node before it makes"),
+        };
+        Err(node.refuse(what, "export the model again"))
     }
 
     /// The shape of the map of a value.
@@ -57,65 +89,98 @@ impl Builder {
         self.maker(value).map_or(self.input, |layer| layer.record.output)
     }
 
+    /// Channels of the map of a value.
+    pub fn channels(&self, value: &Value) -> usize {
+        self.shape(value).channels.into()
+    }
+
     /// How the tensor lies on its map, for operators that work on one.
     pub fn axes(&mut self, node: &Node<'_>, value: &mut Value) -> Result<Axes, CompileError> {
-        self.fit(value);
+        if Axes::of(&value.view, self.shape(value)).is_none() {
+            self.fit(value);
+        }
         let shape = self.shape(value);
-        Axes::of(&value.dims, shape).ok_or_else(|| {
+        Axes::of(&value.view, shape).ok_or_else(|| {
             let Shape { height, width, channels } = shape;
-            let what =
-                format!("reads a map of {height}x{width}x{channels} that was reshaped to [N, {}]", list(&value.dims));
+            let dims = value.dims();
+            let what = format!("reads a map of {height}x{width}x{channels} that was reshaped to {dims:?}");
             node.refuse(what, "move it before the Flatten or Reshape; use [N, channels, height, width]")
         })
     }
 
-    /// Channels of the tensor, for operators that work on each of them.
-    pub fn channels(&mut self, node: &Node<'_>, value: &mut Value) -> Result<usize, CompileError> {
-        self.fit(value);
-        let channels = usize::from(self.shape(value).channels);
-        if value.dims.first() != Some(&channels) {
-            return Err(node.refuse("works on a flattened map", "move it before the Flatten"));
-        }
-        Ok(channels)
+    /// Where each axis of the tensor goes on its map, whatever their order; `None` where one goes several ways.
+    pub fn lying(&self, value: &Value) -> Option<Vec<Direction>> {
+        Direction::of(&value.view, self.shape(value))
     }
 
-    /// Channels of the tensor and which dimension behind the batch they are: the first one, or any of a single pixel.
-    pub fn channel_axis(&mut self, node: &Node<'_>, value: &mut Value) -> Result<(usize, usize), CompileError> {
-        let Shape { height, width, channels } = self.shape(value);
-        let place = value.dims.iter().position(|&size| size == usize::from(channels));
-        match place.filter(|_| (height, width) == (1, 1)) {
-            Some(axis) => Ok((channels.into(), axis)),
-            None => Ok((self.channels(node, value)?, 0)),
-        }
-    }
-
-    /// Gives what enters the network the shape that these dimensions say, if no layer reads it yet: nothing but the order
-    /// in which its values are expected depends on it.
+    /// Gives what enters the network the shape that this tensor `[1, channels, ...]` of it says, if no layer reads it yet:
+    /// nothing but the order in which its values are expected depends on it.
     fn fit(&mut self, value: &mut Value) {
         let is_read = self.layers.iter().any(|layer| layer.record.inputs.contains(&0));
-        // A vector may become a series or an image, a series an image; an image stays one.
-        let unfolds = match value.dims.len() {
-            2 => (self.input.height, self.input.width) == (1, 1),
-            3 => self.input.width == 1,
-            _ => false,
+        if value.map != 0 || is_read {
+            return;
+        }
+        let shape = match value.dims()[..] {
+            [1, channels, height, width] => [height, width, channels],
+            [1, channels, length] => [length, 1, channels],
+            _ => return,
         };
-        if value.map != 0 || is_read || !unfolds || Axes::of(&value.dims, self.input).is_some() {
-            return;
+        let [Some(height), Some(width), Some(channels)] = shape.map(limits::dimension) else { return };
+        let shape = Shape { height, width, channels };
+        let [of_channels, rows, columns] = View::axes_of(shape).map(|run| run.step);
+        let (seen, steps) = (value.view.clone(), [0, of_channels, rows, columns]);
+        let refit = |other: &Value| {
+            let view = other.view.seen(&seen, &steps)?;
+            let affine = match &other.affine {
+                None => None,
+                Some(affine) => {
+                    let (scale, shift) = affine.uniform()?;
+                    Some(Affine::of_all(channels.into(), scale, shift))
+                }
+            };
+            Some(Value { view, affine, ..other.clone() })
+        };
+        let Some(fitted) = refit(value) else { return };
+        let others = self.values.iter().filter(|(_, other)| other.map == 0);
+        let others: Option<Vec<(String, Value)>> =
+            others.map(|(name, other)| Some((name.clone(), refit(other)?))).collect();
+        let Some(others) = others else { return };
+        self.values.extend(others);
+        *value = fitted;
+        self.input = shape;
+    }
+
+    /// A constant that meets the tensor, as one value a channel of its map; `None` where it differs within a channel, or makes
+    /// the tensor larger.
+    pub fn per_channel(&self, value: &Value, dims: &[usize], values: &[f32]) -> Option<Vec<f64>> {
+        let channels = self.channels(value);
+        let own = value.dims();
+        // Broadcasting aligns the last dimensions.
+        let (more, dims) = dims.split_at(dims.len().saturating_sub(own.len()));
+        let aligned = &own[own.len() - dims.len()..];
+        if more.iter().any(|&size| size != 1) || dims.iter().zip(aligned).any(|(&size, &own)| size != 1 && size != own)
+        {
+            return None;
         }
-        let size = |index: usize| value.dims.get(index).map_or(Some(1), |&size| limits::dimension(size));
-        let (Some(channels), Some(height), Some(width)) = (size(0), size(1), size(2)) else { return };
-        let is_uniform = |other: &Value| other.affine.as_ref().is_none_or(|affine| affine.uniform().is_some());
-        if !is_uniform(value) || !self.values.values().filter(|other| other.map == 0).all(is_uniform) {
-            return;
+        if let &[value] = values {
+            return Some(vec![value.into(); channels]);
         }
-        let resize = |value: &mut Value| {
-            if let Some((scale, shift)) = value.affine.as_ref().and_then(Affine::uniform) {
-                value.affine = Some(Affine::of_all(channels.into(), scale, shift));
+        // The constant as a tensor that goes nowhere along the axes where it has one value.
+        let mut step = values.len();
+        let mut steps = vec![0; own.len() - dims.len()];
+        steps.extend(dims.iter().map(|&size| {
+            step /= size.max(1);
+            if size == 1 { 0 } else { step }
+        }));
+        let places = View::with_steps(&own, &steps).order();
+        let mut found = vec![None; channels];
+        for (place, constant) in value.view.order().into_iter().zip(places) {
+            let constant = *values.get(constant)?;
+            if *found[place % channels].get_or_insert(constant) != constant {
+                return None;
             }
-        };
-        self.values.values_mut().filter(|other| other.map == 0).for_each(resize);
-        resize(value);
-        self.input = Shape { height, width, channels };
+        }
+        found.into_iter().map(|value| value.map(f64::from)).collect()
     }
 
     /// A layer for the map of a value, whose output shape is not worked out yet.
@@ -132,7 +197,7 @@ impl Builder {
     }
 
     /// Adds a layer that reads one map. What waits is folded into it, waits on behind it where that is the same, or becomes
-    /// a layer of its own. The result has the dimensions `[channels, height, width]`.
+    /// a layer of its own. The result has the dimensions `[1, channels, height, width]`.
     pub fn push(&mut self, node: &Node<'_>, value: Value, mut layer: Layer) -> Result<Value, CompileError> {
         let mut value = value;
         let mut waiting = None;
@@ -169,9 +234,9 @@ impl Builder {
     /// The value as a map of its own.
     pub fn copy(&mut self, node: &Node<'_>, value: Value) -> Result<Value, CompileError> {
         let layer = self.identity(node, &value);
-        let (name, dims) = (value.name.clone(), value.dims.clone());
+        let (name, view) = (value.name.clone(), value.view.clone());
         let is_shared = value.is_shared;
-        let copy = Value { is_shared, name, ..self.push(node, value, layer)?.with_dims(dims) };
+        let copy = Value { is_shared, name, ..self.push(node, value, layer)?.with_view(view) };
         // Who else reads the tensor takes the same layer.
         if let Some(stored) = copy.name.as_ref().and_then(|name| self.values.get_mut(name)) {
             *stored = copy.clone();
@@ -194,11 +259,11 @@ impl Builder {
         Ok(self.layers.len())
     }
 
-    /// A map that a layer made, as `[channels, height, width]`.
+    /// A map that a layer made, as `[1, channels, height, width]`.
     pub fn made(&self, map: usize) -> Value {
-        let value = Value::new(map, Vec::new());
-        let dims = Axes::HeightWidth.dims(self.shape(&value));
-        value.with_dims(dims)
+        let value = Value::new(map, View::in_order(&[]));
+        let [channels, height, width] = View::axes_of(self.shape(&value));
+        value.with_view(View::new([View::ONE, channels, height, width]))
     }
 
     /// The layer that makes the map of a value; none for what enters.
@@ -236,17 +301,20 @@ impl Builder {
             return Ok(value);
         }
         let layer = Layer { activation: next, ..self.identity(node, &value) };
-        let dims = value.dims.clone();
-        Ok(self.push(node, value, layer)?.with_dims(dims))
+        let view = value.view.clone();
+        Ok(self.push(node, value, layer)?.with_view(view))
     }
 
     /// Notes what is left out.
     pub fn note(&mut self, note: String) {
-        self.notes.push(note);
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
     }
 
-    /// The network that ends in `name`, which `node` makes.
-    pub fn finish(mut self, node: &Node<'_>, name: &str) -> Result<Network, CompileError> {
+    /// The network that ends in `name`, which `node` makes; where its values lie on its result; the tensor of the file that
+    /// holds them, before what was left out.
+    pub fn finish(mut self, node: &Node<'_>, name: &str) -> Result<(Network, View, String), CompileError> {
         let Some(value) = self.values.get(name).cloned() else {
             return Err(node.refuse(format!("does not make the output {name}"), "export the model again"));
         };
@@ -265,11 +333,7 @@ impl Builder {
             let advice = format!("at most {MAX_OUTPUTS} are possible: end it earlier, or in a smaller map");
             return Err(node.refuse(format!("ends the network with {outputs} values"), advice));
         }
-        Ok(Network { input: self.input, entry: Entry::default(), layers: self.layers, notes: self.notes })
+        let network = Network { input: self.input, entry: Entry::default(), layers: self.layers, notes: self.notes };
+        Ok((network, value.view, value.ended.unwrap_or_else(|| name.into())))
     }
-}
-
-/// Sizes with commas between them.
-fn list(sizes: &[usize]) -> String {
-    sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -21,6 +21,11 @@ impl<'g> Node<'g> {
         Self { proto, constants }
     }
 
+    /// As the file has it.
+    pub fn proto(&self) -> &'g pb::NodeProto {
+        self.proto
+    }
+
     /// The operator type.
     pub fn op(&self) -> &'g str {
         &self.proto.op_type

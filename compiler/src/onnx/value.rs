@@ -4,7 +4,7 @@ use thumbnet::format::Shape;
 
 use crate::CompileError;
 use crate::fold::Affine;
-use crate::onnx::Node;
+use crate::onnx::{Node, View};
 
 /// Constant padding that waits for the convolution or pooling after it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,41 +16,38 @@ pub struct Padding {
 }
 
 /// What a node left.
-///
-/// ONNX stores the elements of a tensor with the channel slowest, whatever the dimensions: element `i` is the map's value at
-/// the channel `i / (height * width)`, pixel `i % (height * width)`. So a reshape changes `dims` and nothing else.
 #[derive(Clone, Debug)]
 pub struct Value {
     /// The tensor's name, while this is what the node left.
     pub name: Option<String>,
     /// The number of the map that holds it.
     pub map: usize,
-    /// The tensor's dimensions behind the batch.
-    pub dims: Vec<usize>,
+    /// Where the tensor's elements lie on the map.
+    pub view: View,
     /// What becomes of the map's values, one scale and shift a channel: waits for the next layer.
     pub affine: Option<Affine>,
     /// Padding around that: waits for the next window.
     pub padding: Option<Padding>,
     /// Whether other nodes read the map too, so that it must stay what it is.
     pub is_shared: bool,
-    /// Whether a softmax was left out: nothing may follow.
-    pub is_ended: bool,
+    /// Whether a softmax or the like was left out: nothing that computes may follow. The tensor before it.
+    pub ended: Option<String>,
 }
 
 impl Value {
     /// A map that nothing waits for.
-    pub fn new(map: usize, dims: Vec<usize>) -> Self {
-        Self { name: None, map, dims, affine: None, padding: None, is_shared: false, is_ended: false }
+    pub fn new(map: usize, view: View) -> Self {
+        Self { name: None, map, view, affine: None, padding: None, is_shared: false, ended: None }
     }
 
-    /// The same elements with other dimensions.
-    pub fn with_dims(self, dims: Vec<usize>) -> Self {
-        Self { name: None, dims, ..self }
+    /// The same elements seen in another way.
+    pub fn with_view(self, view: View) -> Self {
+        Self { name: None, view, ..self }
     }
 
-    /// Number of elements for each image of the batch.
-    pub fn elements(&self) -> usize {
-        self.dims.iter().product()
+    /// The tensor's dimensions, the batch of one included where there is one.
+    pub fn dims(&self) -> Vec<usize> {
+        self.view.dims()
     }
 
     /// Refuses the operator if explicit padding waits that it cannot take in.
@@ -62,12 +59,65 @@ impl Value {
     }
 }
 
-/// How the axes of a tensor behind its channels lie on a map.
+/// Where an axis of a tensor goes on a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Down.
+    Height,
+    /// Along a row.
+    Width,
+    /// Over channels, or nowhere.
+    Other,
+}
+
+impl Direction {
+    /// Where each axis of a tensor of two to four axes goes, whatever their order; `None` where one goes several ways. Of axes
+    /// of size one, those behind are taken for height and width.
+    pub fn of(view: &View, shape: Shape) -> Option<Vec<Self>> {
+        let [channels, height, width] = View::axes_of(shape);
+        let run = |direction: &Self| match direction {
+            Self::Height => height,
+            Self::Width => width,
+            Self::Other => View::ONE,
+        };
+        use Direction::{Height, Other, Width};
+        // Channels at the place of any of the others.
+        let ways: &[&[Self]] = match view.rank() {
+            4 => &[
+                &[Other, Other, Height, Width],
+                &[Other, Height, Width, Other],
+                &[Other, Other, Width, Height],
+                &[Other, Width, Height, Other],
+                &[Other, Height, Other, Width],
+                &[Other, Width, Other, Height],
+            ],
+            3 if shape.width == 1 => &[&[Other, Other, Height], &[Other, Height, Other]],
+            3 if shape.height == 1 => &[&[Other, Other, Width], &[Other, Width, Other]],
+            3 => &[&[Other, Height, Width]],
+            2 => &[&[Height, Width]],
+            _ => &[],
+        };
+        let is = |way: &&&[Self]| {
+            let others = (0..way.len()).filter(|&place| way[place] == Other);
+            let mut places = others.map(Some).chain([None]);
+            places.any(|place| {
+                let axis = |(index, direction): (usize, &Self)| match Some(index) == place {
+                    true => channels,
+                    false => run(direction),
+                };
+                View::new(way.iter().enumerate().map(axis)) == *view
+            })
+        };
+        ways.iter().find(is).map(|way| way.to_vec())
+    }
+}
+
+/// How the axes of a tensor `[N, channels, ...]` behind its channels lie on a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Axes {
     /// `[N, channels, height, width]`.
     HeightWidth,
-    /// `[N, channels, width, height]`, where the map is a single row or column.
+    /// `[N, channels, width, height]`.
     WidthHeight,
     /// `[N, channels, height]`: the map is a single column.
     Height,
@@ -76,19 +126,11 @@ pub enum Axes {
 }
 
 impl Axes {
-    /// How these dimensions (behind the batch) lie on a map; `None` where they do not.
-    pub fn of(dims: &[usize], shape: Shape) -> Option<Self> {
-        let [height, width, channels] = [shape.height, shape.width, shape.channels].map(usize::from);
-        match *dims {
-            [first, ..] if first != channels => None,
-            [_, first, second] if [first, second] == [height, width] => Some(Self::HeightWidth),
-            [_, first, second] if [first, second] == [width, height] && height.min(width) == 1 => {
-                Some(Self::WidthHeight)
-            }
-            [_, length] if length == height && width == 1 => Some(Self::Height),
-            [_, length] if length == width && height == 1 => Some(Self::Width),
-            _ => None,
-        }
+    const ALL: [Self; 4] = [Self::HeightWidth, Self::WidthHeight, Self::Height, Self::Width];
+
+    /// How a tensor lies on a map of this shape; `None` where it does not lie with its channels first.
+    pub fn of(view: &View, shape: Shape) -> Option<Self> {
+        Self::ALL.into_iter().find(|axes| axes.view(shape).is_some_and(|usual| usual == *view))
     }
 
     /// Axes behind the channels.
@@ -110,41 +152,23 @@ impl Axes {
         }
     }
 
-    /// The dimensions of a map that lies the same way.
-    pub fn dims(self, shape: Shape) -> Vec<usize> {
-        let [height, width, channels] = [shape.height, shape.width, shape.channels].map(usize::from);
-        match self {
-            Self::HeightWidth => vec![channels, height, width],
-            Self::WidthHeight => vec![channels, width, height],
-            Self::Height => vec![channels, height],
-            Self::Width => vec![channels, width],
+    /// The value whose map has this shape, lying this way.
+    pub fn seen(self, shape: Shape, value: Value) -> Value {
+        match self.view(shape) {
+            Some(view) => value.with_view(view),
+            None => value,
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn axes_lie_on_maps() {
-        let map = Shape { height: 4, width: 5, channels: 3 };
-        let series = Shape { height: 7, width: 1, channels: 2 };
-        for (dims, shape, axes) in [
-            (&[3, 4, 5][..], map, Some(Axes::HeightWidth)),
-            (&[3, 5, 4], map, None),
-            (&[60], map, None),
-            (&[2, 7, 1], series, Some(Axes::HeightWidth)),
-            (&[2, 1, 7], series, Some(Axes::WidthHeight)),
-            (&[2, 7], series, Some(Axes::Height)),
-            (&[7, 2], series, None),
-        ] {
-            assert_eq!(Axes::of(dims, shape), axes, "{dims:?}");
-            if let Some(axes) = axes {
-                assert_eq!(axes.dims(shape), dims);
-                let behind = axes.arrange(&dims[1..], 1);
-                assert_eq!(behind, Some([shape.height, shape.width].map(usize::from)));
-            }
+    /// A map of this shape that lies the same way; `None` where it cannot.
+    pub fn view(self, shape: Shape) -> Option<View> {
+        let [channels, height, width] = View::axes_of(shape);
+        let one = View::ONE;
+        match self {
+            Self::HeightWidth => Some(View::new([one, channels, height, width])),
+            Self::WidthHeight => Some(View::new([one, channels, width, height])),
+            Self::Height => (shape.width == 1).then(|| View::new([one, channels, height])),
+            Self::Width => (shape.height == 1).then(|| View::new([one, channels, width])),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Activations: functions of one variable.
 
+use super::ending;
 use crate::CompileError;
 use crate::function::Function;
 use crate::graph::Activation;
@@ -43,7 +44,12 @@ pub fn relu(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileErro
 }
 
 pub fn sigmoid(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileError> {
-    plain(node, builder, Function::Sigmoid)
+    node.only(&[])?;
+    let value = builder.value(node, 0)?;
+    match ending::sigmoid(node, builder, &value)? {
+        Some(ended) => Ok(ended),
+        None => builder.activate(node, value, Activation::Function(Function::Sigmoid)),
+    }
 }
 
 pub fn tanh(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileError> {

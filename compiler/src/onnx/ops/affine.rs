@@ -9,9 +9,13 @@ pub fn batch_norm(node: &Node<'_>, builder: &mut Builder) -> Result<Value, Compi
     node.only(&["epsilon", "momentum", "training_mode", "spatial"])?;
     node.expect("training_mode", 0, "export the network for inference")?;
     node.expect("spatial", 1, "normalize by channel")?;
-    let mut value = builder.value(node, 0)?;
-    let channels = builder.channels(node, &mut value)?;
-    let parameter = |index, what| -> Result<&[f32], CompileError> {
+    let value = builder.value(node, 0)?;
+    // Parameters belong to axis 1, a vector's only one.
+    let rank = value.view.rank();
+    let dims = value.dims();
+    let channels = if rank == 1 { dims[0] } else { dims.get(1).copied().unwrap_or_default() };
+    let behind = vec![1; rank.saturating_sub(2)];
+    let read = |index, what| -> Result<&[f32], CompileError> {
         let (dims, values) = node.floats(index, what)?;
         if values.len() != channels {
             let what = format!("has a {what} of shape {dims:?} for {channels} channels");
@@ -19,13 +23,21 @@ pub fn batch_norm(node: &Node<'_>, builder: &mut Builder) -> Result<Value, Compi
         }
         Ok(values)
     };
+    let parameter = |index, what| -> Result<Vec<f64>, CompileError> {
+        let values = read(index, what)?;
+        let dims: Vec<usize> = std::iter::once(channels).chain(behind.iter().copied()).collect();
+        builder.per_channel(&value, &dims, values).ok_or_else(|| {
+            node.refuse(format!("works on {:?}, a flattened map", value.dims()), "move it before the Flatten")
+        })
+    };
     let (gamma, beta) = (parameter(1, "scale")?, parameter(2, "bias")?);
     let (mean, variance) = (parameter(3, "mean")?, parameter(4, "variance")?);
     let epsilon = node.float("epsilon", 1e-5);
-    if variance.iter().any(|variance| variance + epsilon <= 0.0) {
+    if variance.iter().any(|variance| variance + f64::from(epsilon) <= 0.0) {
         return Err(node.refuse("has a negative variance", "train the network again"));
     }
-    builder.affine(node, value, Affine::batch_norm(gamma, beta, mean, variance, epsilon))
+    let affine = Affine::batch_norm(&gamma, &beta, &mean, &variance, epsilon);
+    builder.affine(node, value, affine)
 }
 
 pub fn mul(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileError> {
@@ -77,27 +89,17 @@ fn scale(node: &Node<'_>, builder: &mut Builder, value: Value, scale: Vec<f64>) 
 fn per_channel(node: &Node<'_>, builder: &mut Builder) -> Result<(Value, Vec<f64>, usize), CompileError> {
     node.only(&[])?;
     let index = usize::from(node.constant(0).is_none());
-    let mut value = builder.value(node, 1 - index)?;
+    let value = builder.value(node, 1 - index)?;
     if node.constant(index).is_none() {
         let advice = "multiply and divide by constants; x * Sigmoid(x), HardSwish and Mish are known as activations";
         return Err(node.refuse("joins two maps", advice));
     }
     let (dims, values) = node.floats(index, "operand")?;
-    let rank_fits = dims.len() <= value.dims.len() + 1;
-    if let (&[constant], true) = (values, rank_fits) {
-        let channels = usize::from(builder.shape(&value).channels);
-        return Ok((value, vec![constant.into(); channels], index));
-    }
-    let (channels, axis) = builder.channel_axis(node, &mut value)?;
-    // Broadcasting aligns the last dimensions.
-    let behind = value.dims.len().saturating_sub(axis + 1);
-    let axis_from_end = |axis: usize| dims.len().checked_sub(axis + 1).map_or(1, |index| dims[index]);
-    let ones = (0..dims.len()).all(|axis| axis == behind || axis_from_end(axis) == 1);
-    if !rank_fits || !ones || values.len() != channels || axis_from_end(behind) != channels {
-        return Err(node.refuse(
-            format!("has an operand of shape {dims:?} for {channels} channels"),
+    match builder.per_channel(&value, dims, values) {
+        Some(constants) => Ok((value, constants, index)),
+        None => Err(node.refuse(
+            format!("has an operand of shape {dims:?} for a tensor {:?}", value.dims()),
             "use a scalar or one value a channel",
-        ));
+        )),
     }
-    Ok((value, values.iter().map(|&value| value.into()).collect(), index))
 }

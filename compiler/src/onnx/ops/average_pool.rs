@@ -2,7 +2,7 @@
 
 use thumbnet::format::{Op, Window};
 
-use super::{global_pool, window};
+use super::{reduce, window};
 use crate::CompileError;
 use crate::onnx::{Builder, Node, Value};
 
@@ -32,7 +32,7 @@ pub fn import(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileEr
     let result = if window == Window::UNIT {
         return Ok(value);
     } else if whole && !window.is_padded() {
-        global_pool::average_map(node, builder, value)?
+        reduce::average_map(node, builder, value)?
     } else {
         let mut layer = builder.layer(node, Op::AveragePool, &value, channels);
         layer.record.window = window;
@@ -41,6 +41,5 @@ pub fn import(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileEr
         layer.counts_padding = counts_padding && window.is_padded();
         builder.push(node, value, layer)?
     };
-    let dims = axes.dims(builder.shape(&result));
-    Ok(result.with_dims(dims))
+    Ok(axes.seen(builder.shape(&result), result))
 }

@@ -9,35 +9,41 @@ use crate::onnx::{Builder, Node, Value};
 pub fn import(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileError> {
     node.only(&["axis"])?;
     let mut joined = builder.value(node, 0)?;
-    let rank = joined.dims.len() as i64 + 1;
     // The axis was 1 in the first opset where it is missing.
     let axis = node.int("axis", 1);
-    if axis != 1 && axis + rank != 1 {
-        return Err(node.refuse(format!("has axis = {axis}"), "join along the channels, axis 1"));
-    }
+    let rank = joined.view.rank();
+    let place = usize::try_from(if axis < 0 { axis.saturating_add(rank as i64) } else { axis });
+    let place = place.ok().filter(|&place| place < rank);
+    let place = place.ok_or_else(|| node.refuse(format!("has axis = {axis}"), ADVICE))?;
     for index in 1..node.input_count() {
         let next = builder.value(node, index)?;
-        joined = pair(node, builder, joined, next)?;
+        joined = pair(node, builder, joined, next, place)?;
     }
     Ok(joined)
 }
 
-fn pair(node: &Node<'_>, builder: &mut Builder, a: Value, b: Value) -> Result<Value, CompileError> {
+const ADVICE: &str = "join along the channels, axis 1 of [N, channels, height, width], all else alike";
+
+fn pair(node: &Node<'_>, builder: &mut Builder, a: Value, b: Value, place: usize) -> Result<Value, CompileError> {
     let (mut a, mut b) = (a, b);
     a.expect_unpadded(node)?;
     b.expect_unpadded(node)?;
-    let channels = [builder.channels(node, &mut a)?, builder.channels(node, &mut b)?];
-    if a.dims[1..] != b.dims[1..] {
-        let what = format!("joins tensors of shape [N, {:?}] and [N, {:?}]", a.dims, b.dims);
-        return Err(node.refuse(what, "all dimensions but the channels must be the same"));
-    }
+    let channels = [builder.channels(&a), builder.channels(&b)];
+    let sum = node.channels(channels[0] + channels[1])?;
+    // Both must become the same when their channels are as many.
+    let views =
+        [a.view.with_channels(place, channels[0], sum.into()), b.view.with_channels(place, channels[1], sum.into())];
     let sizes = [&a, &b].map(|value| {
         let shape = builder.shape(value);
         (shape.height, shape.width)
     });
-    if sizes[0] != sizes[1] {
-        return Err(node.refuse("joins a row and a column", "reshape one of them"));
-    }
+    let view = match views {
+        [Some(first), Some(second)] if first == second && sizes[0] == sizes[1] => first,
+        _ => {
+            let what = format!("joins tensors of shape {:?} and {:?} along axis {place}", a.dims(), b.dims());
+            return Err(node.refuse(what, ADVICE));
+        }
+    };
     if a.map == b.map {
         b = builder.copy(node, b)?;
     }
@@ -48,10 +54,7 @@ fn pair(node: &Node<'_>, builder: &mut Builder, a: Value, b: Value) -> Result<Va
             Some(first.beside(second.unwrap_or_else(|| Affine::identity(channels[1]))))
         }
     };
-    let sum = super::conv::channels(node, channels[0] + channels[1])?;
-    let mut dims = a.dims.clone();
-    dims[0] = sum.into();
     let layer = builder.layer(node, Op::Concat, &a, sum);
     let map = builder.add_layer(node, layer, [a.map, b.map])?;
-    Ok(Value { affine, ..Value::new(map, dims) })
+    Ok(Value { affine, ..Value::new(map, view) })
 }

@@ -26,8 +26,7 @@ pub fn import(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileEr
     layer.weights = filters.weights;
     layer.bias = bias(node, 2, filters.outputs)?;
     let result = builder.push(node, value, layer)?;
-    let dims = axes.dims(builder.shape(&result));
-    Ok(result.with_dims(dims))
+    Ok(axes.seen(builder.shape(&result), result))
 }
 
 /// Operator and number of groups of the record.
@@ -83,9 +82,20 @@ impl Filters {
             return Err(node.refuse(what, format!("use kernels that reach over {MAX_KERNEL} pixels at most")));
         };
         let weights = channels_last(values, channels, sizes[0] * sizes[1]);
+        let weights = if axes == Axes::WidthHeight { turned(&weights, channels, sizes) } else { weights };
         let weights = if wide == sizes { weights } else { spread(&weights, channels, sizes, wide, dilations) };
         Ok(Self { outputs, channels, kernel: [height, width], weights })
     }
+}
+
+/// Filters `[width][height][channels]` as filters `[height][width][channels]`.
+fn turned(weights: &[f32], channels: usize, [height, width]: [usize; 2]) -> Vec<f32> {
+    let filters = weights.chunks_exact((height * width * channels).max(1));
+    let taps = |filter: &[f32]| -> Vec<f32> {
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x * height + y) * channels));
+        places.flat_map(|place| filter[place..place + channels].to_vec()).collect()
+    };
+    filters.flat_map(taps).collect()
 }
 
 /// Filters with zeros between their weights.

@@ -3,6 +3,7 @@
 use thumbnet::format::Op;
 
 use super::affine;
+use super::reshape::without_ones;
 use crate::CompileError;
 use crate::fold::Affine;
 use crate::graph::Layer;
@@ -47,8 +48,8 @@ fn weighted(
     a.expect_unpadded(node)?;
     b.expect_unpadded(node)?;
     let shape = builder.shape(&a);
-    if builder.shape(&b) != shape || a.dims != b.dims {
-        let what = format!("joins tensors of shape [N, {:?}] and [N, {:?}]", a.dims, b.dims);
+    if builder.shape(&b) != shape || without_ones(&a.view) != without_ones(&b.view) {
+        let what = format!("joins tensors of shape {:?} and {:?}", a.dims(), b.dims());
         return Err(node.refuse(what, "both must have the same dimensions: broadcast constants only"));
     }
     let channels = usize::from(shape.channels);
@@ -58,7 +59,7 @@ fn weighted(
         // A third input may be the same map, which must stay what it is.
         return builder.affine(node, Value { affine: None, is_shared: true, ..a }, both);
     }
-    let dims = a.dims.clone();
+    let view = if a.view.rank() < b.view.rank() { b.view.clone() } else { a.view.clone() };
     let (first, scale, shift) = operand(node, builder, a)?;
     let (second, other_scale, other_shift) = operand(node, builder, b)?;
     let mut layer = builder.layer(node, Op::Add, &first, shape.channels);
@@ -66,7 +67,7 @@ fn weighted(
     layer.bias = vec![(weights[0] * shift + weights[1] * other_shift) as f32];
     let layer = Layer { name: node.name().into(), ..layer };
     let map = builder.add_layer(node, layer, [first.map, second.map])?;
-    Ok(Value::new(map, dims))
+    Ok(Value::new(map, view))
 }
 
 /// A map, and the scale and shift that wait behind it if they are the same for all its channels.

@@ -22,8 +22,7 @@ pub fn import(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileEr
         expect_never_wins(node, builder, &mut value, padding.value)?;
     }
     let result = pool(node, builder, value, window)?;
-    let dims = axes.dims(builder.shape(&result));
-    Ok(result.with_dims(dims))
+    Ok(axes.seen(builder.shape(&result), result))
 }
 
 /// Refuses padding that may be larger than what it stands beside.

@@ -1,104 +1,175 @@
 //! Flatten, Reshape, Squeeze, Unsqueeze: other dimensions for the same elements.
 
 use crate::CompileError;
-use crate::onnx::{Builder, Node, Value};
+use crate::onnx::{Builder, Node, Value, View};
 
 const ADVICE: &str = "keep the batch first; flatten to [N, -1] before the dense layers";
 
 pub fn flatten(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileError> {
     node.only(&["axis"])?;
-    let value = builder.value(node, 0)?;
-    value.expect_unpadded(node)?;
-    let rank = value.dims.len() as i64 + 1;
+    let value = builder.any_value(node, 0)?;
+    let dims = value.dims();
     let axis = node.int("axis", 1);
-    let from_start = if axis < 0 { axis.saturating_add(rank) } else { axis };
-    // What is before the axis joins the batch.
-    let joins = usize::try_from(from_start - 1).ok().and_then(|count| value.dims.get(..count));
-    if !joins.is_some_and(|sizes| sizes.iter().all(|&size| size == 1)) {
-        return Err(node.refuse(format!("has axis = {axis}"), ADVICE));
+    let place = usize::try_from(if axis < 0 { axis.saturating_add(dims.len() as i64) } else { axis });
+    match place.ok().and_then(|place| dims.split_at_checked(place)) {
+        Some((before, behind)) => see(node, value, &[before.iter().product(), behind.iter().product()]),
+        None => Err(node.refuse(format!("has axis = {axis}"), ADVICE)),
     }
-    let len = value.elements();
-    Ok(value.with_dims(vec![len]))
 }
 
 pub fn reshape(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileError> {
-    node.only(&["allowzero"])?;
-    node.expect("allowzero", 0, ADVICE)?;
-    let value = builder.value(node, 0)?;
-    value.expect_unpadded(node)?;
-    let target = node.integers(1, "shape")?;
-    match reshaped(&value, target) {
-        Some(dims) => Ok(value.with_dims(dims)),
-        None => Err(node.refuse(format!("makes the shape {target:?} from [N, {:?}]", value.dims), ADVICE)),
+    node.only(&["allowzero", "shape"])?;
+    let value = builder.any_value(node, 0)?;
+    let target = match node.ints("shape") {
+        Some(shape) => shape,
+        None => node.integers(1, "shape")?,
+    };
+    match reshaped(&value.dims(), target, node.int("allowzero", 0) != 0) {
+        Some(dims) => see(node, value, &dims),
+        None => Err(node.refuse(format!("makes the shape {target:?} from {:?}", value.dims()), ADVICE)),
     }
 }
 
-/// The dimensions behind the batch that a Reshape gives.
-fn reshaped(value: &Value, target: &[i64]) -> Option<Vec<usize>> {
-    let (_, behind) = target.split_first()?;
-    if target.iter().filter(|&&size| size == -1).count() > 1 {
-        return None;
+/// The dimensions that a Reshape gives, for a batch of one whatever batch is written.
+fn reshaped(own: &[usize], target: &[i64], zero_is_zero: bool) -> Option<Vec<usize>> {
+    let elements: usize = own.iter().product();
+    let mut open = None;
+    let mut dims = Vec::new();
+    for (index, &size) in target.iter().enumerate() {
+        dims.push(match size {
+            0 if !zero_is_zero => *own.get(index)?,
+            -1 if open.is_none() => {
+                open = Some(index);
+                1
+            }
+            size => usize::try_from(size).ok().filter(|&size| size > 0)?,
+        });
     }
-    let known = behind.iter().enumerate().map(|(index, &size)| match size {
-        0 => value.dims.get(index).copied(),
-        -1 => Some(1),
-        size => usize::try_from(size).ok(),
-    });
-    let mut dims: Vec<usize> = known.collect::<Option<_>>()?;
-    let len = dims.iter().try_fold(1usize, |len, &size| len.checked_mul(size)).filter(|&len| len > 0)?;
-    if let Some(index) = behind.iter().position(|&size| size == -1) {
-        dims[index] = value.elements().checked_div(len)?;
+    let known = dims.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
+    if let Some(index) = open
+        && elements.is_multiple_of(known)
+    {
+        dims[index] = elements / known;
+        return Some(dims);
     }
-    (!dims.is_empty() && dims.iter().product::<usize>() == value.elements()).then_some(dims)
+    if open.is_none() && known == elements {
+        return Some(dims);
+    }
+    // Written for a batch of more than one.
+    let batch = match open {
+        Some(index) if index != 0 => *dims.first()?,
+        Some(_) => return None,
+        None => known.checked_div(elements).filter(|batch| known == batch * elements)?,
+    };
+    let first = dims.first_mut().filter(|first| first.is_multiple_of(batch))?;
+    *first /= batch;
+    if let Some(index) = open {
+        let known = known / batch;
+        dims[index] = elements.is_multiple_of(known).then(|| elements / known)?;
+    }
+    Some(dims)
 }
 
 pub fn squeeze(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileError> {
-    let value = builder.value(node, 0)?;
-    value.expect_unpadded(node)?;
+    let value = builder.any_value(node, 0)?;
+    let dims = value.dims();
     let given = axes(node)?;
-    let rank = value.dims.len() + 1;
-    let axes = normalized(&given, rank).filter(|axes| axes.iter().all(|&axis| value.dims[axis - 1] == 1));
-    let Some(axes) = axes.filter(|axes| axes.len() + 1 < rank) else {
-        let what = format!("removes the axes {given:?} of [N, {:?}]", value.dims);
-        return Err(node.refuse(what, "squeeze axes of size 1 behind the batch"));
+    let places = match &given {
+        None => Some((0..dims.len()).filter(|&place| dims[place] == 1).collect()),
+        Some(given) => normalized(given, dims.len()).filter(|places| places.iter().all(|&place| dims[place] == 1)),
     };
-    let kept = value.dims.iter().enumerate().filter(|(index, _)| !axes.contains(&(index + 1)));
-    let dims = kept.map(|(_, &size)| size).collect();
-    Ok(value.with_dims(dims))
-}
-
-pub fn unsqueeze(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileError> {
-    let value = builder.value(node, 0)?;
-    value.expect_unpadded(node)?;
-    let given = axes(node)?;
-    let rank = value.dims.len() + 1 + given.len();
-    let Some(axes) = normalized(&given, rank).filter(|axes| axes.len() == given.len()) else {
-        return Err(node.refuse(format!("adds the axes {given:?}"), "keep the batch first"));
-    };
-    let mut sizes = value.dims.iter().copied();
-    let added = |axis: usize| if axes.contains(&axis) { Some(1) } else { sizes.next() };
-    let dims = (1..rank).filter_map(added).collect();
-    Ok(value.with_dims(dims))
-}
-
-fn axes(node: &Node<'_>) -> Result<Vec<i64>, CompileError> {
-    node.only(&["axes"])?;
-    match node.ints("axes") {
-        Some(axes) => Ok(axes.to_vec()),
-        None => node.integers(1, "axes").map(<[i64]>::to_vec),
+    match places {
+        Some(places) => {
+            let view = value.view.without(&places);
+            Ok(value.with_view(view))
+        }
+        None => {
+            let what = format!("removes the axes {:?} of {dims:?}", given.unwrap_or_default());
+            Err(node.refuse(what, "squeeze axes of size 1 behind the batch"))
+        }
     }
 }
 
-/// Axes behind the batch, counted from the first; `None` where one is the batch or none of the tensor's.
-fn normalized(axes: &[i64], rank: usize) -> Option<Vec<usize>> {
+pub fn unsqueeze(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileError> {
+    let value = builder.any_value(node, 0)?;
+    let given = axes(node)?.unwrap_or_default();
+    let rank = value.view.rank() + given.len();
+    let places = normalized(&given, rank).filter(|places| places.len() == given.len() && !places.is_empty());
+    let Some(places) = places else {
+        return Err(node.refuse(format!("adds the axes {given:?}"), "name each new axis once"));
+    };
+    let own = value.dims();
+    let mut sizes = own.iter().copied();
+    let dims: Vec<usize> =
+        (0..rank).filter_map(|axis| if places.contains(&axis) { Some(1) } else { sizes.next() }).collect();
+    see(node, value, &dims)
+}
+
+/// The value with these dimensions.
+fn see(node: &Node<'_>, value: Value, dims: &[usize]) -> Result<Value, CompileError> {
+    value.expect_unpadded(node)?;
+    match value.view.reshaped(dims) {
+        Some(view) => Ok(value.with_view(view)),
+        None => {
+            let what = format!("makes the shape {dims:?} from {:?}, which mixes its axes", value.dims());
+            Err(node.refuse(what, ADVICE))
+        }
+    }
+}
+
+/// The axes that a node names: an attribute in old opsets, an input in newer ones; `None` where there are none.
+pub fn axes(node: &Node<'_>) -> Result<Option<Vec<i64>>, CompileError> {
+    node.only(&["axes", "keepdims", "noop_with_empty_axes"])?;
+    match node.ints("axes") {
+        Some(axes) => Ok(Some(axes.to_vec())),
+        None if !node.has_input(1) => Ok(None),
+        None => node.integers(1, "axes").map(|axes| Some(axes.to_vec())),
+    }
+}
+
+/// Axes counted from the first, each once, in order; `None` where one is none of the tensor's.
+pub fn normalized(axes: &[i64], rank: usize) -> Option<Vec<usize>> {
     let mut normalized = axes
         .iter()
         .map(|&axis| {
             let axis = if axis < 0 { axis.checked_add(rank as i64)? } else { axis };
-            usize::try_from(axis).ok().filter(|axis| (1..rank).contains(axis))
+            usize::try_from(axis).ok().filter(|&axis| axis < rank)
         })
         .collect::<Option<Vec<usize>>>()?;
     normalized.sort_unstable();
     normalized.dedup();
     Some(normalized)
+}
+
+/// A tensor's view without what is one at its front: a batch, say.
+pub fn without_ones(view: &View) -> View {
+    let dims = view.dims();
+    let ones = dims.iter().take_while(|&&size| size == 1).count();
+    view.without(&(0..ones).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reshaped;
+
+    #[test]
+    fn a_batch_that_is_written_becomes_one() {
+        let image = [1, 24, 1, 1];
+        for (target, zero_is_zero, dims) in [
+            (&[-1, 24][..], false, Some(vec![1, 24])),
+            (&[1, 24], true, Some(vec![1, 24])),
+            (&[0, -1], false, Some(vec![1, 24])),
+            (&[0, -1], true, None),
+            (&[10, 24], false, Some(vec![1, 24])),
+            (&[10, -1], false, Some(vec![1, 24])),
+            (&[10, 4, 6], false, Some(vec![1, 4, 6])),
+            (&[240], false, Some(vec![24])),
+            (&[7], false, None),
+            (&[-1, -1], false, None),
+            (&[-2, 24], false, None),
+            (&[], false, None),
+        ] {
+            assert_eq!(reshaped(&image, target, zero_is_zero), dims, "{target:?}");
+        }
+    }
 }
