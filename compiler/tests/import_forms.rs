@@ -473,6 +473,15 @@ fn what_an_optimizer_and_old_exporters_wrote() {
         graph.node.insert(place, dropout);
         assert_plain(&model, "Dropout");
     }
+    // A bias that is left out by an empty name.
+    let mut empty = model(plain());
+    let graph = graph_of(&mut empty);
+    let place = graph.node.iter().position(|node| node.name == "b").unwrap();
+    let bias = std::mem::take(&mut graph.node[place].input[2]);
+    graph.node[place].output = vec!["bare".into()];
+    graph.initializer.iter_mut().find(|tensor| tensor.name == bias).unwrap().dims = vec![4, 1, 1];
+    graph.node.insert(place + 1, node("Add", &["bare", &bias], &["b_out"], vec![]));
+    assert_plain(&empty, "an empty name");
     // A bias that begins at the channels, as version 6 said it.
     let mut old = model(plain());
     let graph = graph_of(&mut old);

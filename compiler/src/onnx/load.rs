@@ -114,10 +114,14 @@ fn dense(sparse: &pb::SparseTensorProto) -> Result<pb::TensorProto, String> {
     Ok(Tensor::of_floats(dims, all).proto(&values.name))
 }
 
-/// Attributes of old versions that say nothing any more, and casts to floats of other sizes.
+/// Attributes of old versions and inputs that say nothing, and casts to floats of other sizes.
 fn renew(node: &mut pb::NodeProto) {
     if is_standard(&node.domain) {
         node.domain.clear();
+    }
+    // Inputs left out at the end: tract 0.23 counts them.
+    while node.input.last().is_some_and(String::is_empty) {
+        node.input.pop();
     }
     node.attribute.retain(|attribute| attribute.name != "consumed_inputs");
     match node.op_type.as_str() {
