@@ -201,6 +201,8 @@ fn what_is_no_network_is_refused() {
         assert!(error.contains(text), "{error}");
     };
     refused(map(2000).classes(4_000_000), "at most 1024");
+    refused(Graph::new([1024, 1024, 1024]).batch_norm("n", 1024), "values in all");
+    refused(Graph::new([1, 1024, 1024]).conv("a", [1024, 1, 1, 1], vec![]), "values in all");
     refused(map(8), "no layer");
     refused(map(8).node("Identity", "i", &[], vec![]), "no layer");
     assert!(onnx::import(b"no protobuf").is_err());

@@ -5,6 +5,7 @@ mod common;
 use common::import::{assert_imports, assert_refused, assert_same, map, ops, pool};
 use common::{float, ints, text};
 use thumbnet::format::{Op, Pool};
+use thumbnet_compiler::function::Function;
 use thumbnet_compiler::graph::Activation;
 use thumbnet_compiler::{OnnxModel, onnx};
 
@@ -107,6 +108,36 @@ fn activations_spelled_out() {
         .join("Mul", "m", &["a_out", "p_out"], vec![])
         .node("Mul", "h", &["half"], vec![]);
     assert_eq!(ops(gelu), [Op::Conv]);
+    // As PyTorch spells the other GELU, its constants in an order of their own.
+    let tanh = conv()
+        .floats("three", &[], &[3.0])
+        .floats("cubic", &[1], &[0.044715])
+        .floats("root", &[], &[0.797_884_6])
+        .floats("one", &[], &[1.0])
+        .floats("half", &[], &[0.5])
+        .node("Pow", "cube", &["three"], vec![])
+        .node("Mul", "less", &["cubic"], vec![])
+        .join("Add", "sum", &["a_out", "less_out"], vec![])
+        .node("Mul", "inner", &["root"], vec![])
+        .node("Tanh", "tanh", &[], vec![])
+        .node("Add", "above", &["one"], vec![])
+        .at("a_out")
+        .node("Mul", "halved", &["half"], vec![])
+        .join("Mul", "m", &["halved_out", "above_out"], vec![]);
+    let network = assert_imports(tanh);
+    assert_eq!(network.layers[0].activation, Activation::Function(Function::GeluTanh));
+    // A slope below zero by comparison, as functions of tensors are written.
+    let leaky = conv()
+        .floats("zero", &[], &[0.0])
+        .floats("slope", &[], &[0.2])
+        .node("Mul", "below", &["slope"], vec![])
+        .at("a_out")
+        .node("Greater", "is", &["zero"], vec![])
+        .join("Where", "w", &["is_out", "a_out", "below_out"], vec![]);
+    assert_eq!(assert_imports(leaky).layers[0].activation, Activation::Function(Function::LeakyRelu(0.2)));
+    let softplus = constants().floats("one", &[], &[1.0]).node("Exp", "e", &[], vec![]);
+    let softplus = softplus.node("Add", "more", &["one"], vec![]).node("Log", "l", &[], vec![]);
+    assert_eq!(assert_imports(softplus).layers[0].activation, Activation::Function(Function::Softplus));
     assert_refused(gate("Tanh"), "m", "joins two maps");
 }
 

@@ -102,7 +102,8 @@ pub fn candidates(graph: &pb::GraphProto, images: Option<Shape>) -> Result<Vec<I
     };
     Err(CompileError::Graph(format!(
         "has the input {name} of {shape}: expected floats of [N, channels, height, width], [N, height, width, channels], \
-         [N, channels, length] or [N, values], each at most {MAX_DIMENSION}; {fixed}"
+         [N, channels, length] or [N, values], each at most {MAX_DIMENSION}, {} values in all; {fixed}",
+        limits::MAX_VALUES
     )))
 }
 
@@ -147,7 +148,10 @@ fn read<'w>(
     {
         return None;
     }
-    if [height, width, channels].into_iter().any(|size| limits::dimension(size).is_none()) {
+    let sizes = [height, width, channels];
+    if sizes.into_iter().any(|size| limits::dimension(size).is_none())
+        || sizes.iter().product::<usize>() > limits::MAX_VALUES
+    {
         return None;
     }
     let size = |axis: &Axis| match axis {

@@ -6,6 +6,9 @@ use crate::CompileError;
 use crate::graph::Layer;
 use crate::onnx::Node;
 
+/// Most values of a map: far more than any board holds, and no more than this program wants to.
+pub const MAX_VALUES: usize = 1 << 24;
+
 /// A height, width or number of channels, if it is one.
 pub fn dimension(size: usize) -> Option<u16> {
     u16::try_from(size).ok().filter(|size| (1..=MAX_DIMENSION).contains(size))
@@ -35,13 +38,14 @@ pub fn apply(node: &Node<'_>, layer: &mut Layer) -> Result<(), CompileError> {
     }
     record.output = record.expected_output();
     let Shape { height, width, channels } = record.output;
-    if [height, width, channels].iter().any(|size| !(1..=MAX_DIMENSION).contains(size)) {
+    let values = [height, width, channels].map(usize::from).iter().product::<usize>();
+    if [height, width, channels].iter().any(|size| !(1..=MAX_DIMENSION).contains(size)) || values > MAX_VALUES {
         let input = record.input;
         let what = format!(
             "makes a map of {height}x{width}x{channels} from one of {}x{}x{}",
             input.height, input.width, input.channels
         );
-        return Err(node.refuse(what, format!("sizes are 1 to {MAX_DIMENSION}")));
+        return Err(node.refuse(what, format!("sizes are 1 to {MAX_DIMENSION}, at most {MAX_VALUES} values in all")));
     }
     Ok(())
 }
