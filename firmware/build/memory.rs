@@ -1,5 +1,10 @@
 //! Whether a model fits a board, as far as that is known before the compiler has run. The linker has the last word.
 
+#[path = "expression.rs"]
+mod expression;
+
+use expression::Symbols;
+
 /// Bytes left to the program itself, without the model.
 const CODE_ALLOWANCE: usize = 40 * 1024;
 /// Bytes left to the stack. A test measures less than half of that for the image that ships, and `cargo xtask bench` at
@@ -68,26 +73,52 @@ pub fn largest_arena(memory_map: &str, request: usize, reply: usize) -> Result<u
     Ok(ram.saturating_sub(request + reply + REST))
 }
 
-/// The length of a region in a linker script's MEMORY command: `NAME : ORIGIN = 0x0, LENGTH = 256K`.
-fn region(memory_map: &str, name: &str) -> Result<usize, String> {
-    let line = memory_map
-        .lines()
-        .map(str::trim)
-        .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with([':', '('])));
-    let length = line.and_then(|line| line.rsplit_once("LENGTH")).and_then(|(_, rest)| rest.trim().strip_prefix('='));
-    length.and_then(bytes).ok_or_else(|| format!("the memory map has no line `{name} : ORIGIN = .., LENGTH = ..`"))
+/// A linker script's MEMORY command, one region a line: `NAME : ORIGIN = 0x0, LENGTH = 256K`.
+struct Map<'a> {
+    lines: Vec<(&'a str, &'a str)>,
+    /// How deep expressions may refer to one another: a region that needs itself would never end.
+    depth: usize,
 }
 
-/// A number as linker scripts write it: decimal or 0x.., then K or M where it is kilo- or megabytes.
-fn bytes(text: &str) -> Option<usize> {
-    let text = text.trim();
-    let (digits, unit) = match text.strip_suffix(['K', 'k']) {
-        Some(digits) => (digits, 1024),
-        None => text.strip_suffix(['M', 'm']).map_or((text, 1), |digits| (digits, 1024 * 1024)),
-    };
-    let number = match digits.strip_prefix("0x") {
-        Some(hex) => usize::from_str_radix(hex, 16).ok()?,
-        None => digits.trim().parse().ok()?,
-    };
-    number.checked_mul(unit)
+impl<'a> Map<'a> {
+    fn new(script: &'a str) -> Self {
+        // What comments say is no region; a comment ends on the line of a region or stands on lines of its own.
+        let lines = script.lines().filter_map(|line| line.split("/*").next()?.split_once(':'));
+        let named = lines.map(|(name, rest)| (name.split('(').next().unwrap_or(name).trim(), rest));
+        Self { lines: named.collect(), depth: 0 }
+    }
+
+    /// What stands behind `ORIGIN =` or `LENGTH =` of a region.
+    fn attribute(&self, attribute: &str, region: &str) -> Result<&'a str, String> {
+        let line = self.lines.iter().find(|(name, rest)| *name == region && rest.contains("LENGTH"));
+        let text = line.and_then(|(_, rest)| {
+            let (origin, length) = rest.split_once("LENGTH")?;
+            let text = match attribute {
+                "LENGTH" => length,
+                _ => origin.trim().strip_prefix("ORIGIN")?.trim_end().strip_suffix(',')?,
+            };
+            text.trim().strip_prefix('=')
+        });
+        text.ok_or_else(|| format!("the memory map has no line `{region} : ORIGIN = .., LENGTH = ..`"))
+    }
+}
+
+impl Symbols for Map<'_> {
+    fn value(&self, function: &str, region: &str) -> Result<u64, String> {
+        if !["ORIGIN", "LENGTH"].contains(&function) {
+            return Err(format!("cannot read `{function}({region})`: write ORIGIN({region}) or LENGTH({region})"));
+        }
+        let text = self.attribute(function, region)?;
+        let deeper = Self { lines: self.lines.clone(), depth: self.depth + 1 };
+        if deeper.depth > self.lines.len() {
+            return Err(format!("{function}({region}) refers to itself"));
+        }
+        expression::value(text, &deeper).map_err(|error| format!("{function} of {region} in the memory map: {error}"))
+    }
+}
+
+/// The length of a region.
+fn region(memory_map: &str, name: &str) -> Result<usize, String> {
+    let length = Map::new(memory_map).value("LENGTH", name)?;
+    length.try_into().map_err(|_| format!("{name} is longer than this computer can count"))
 }

@@ -60,8 +60,49 @@ fn lengths_are_read_as_the_linker_reads_them() {
 
 #[test]
 fn a_map_without_a_region_or_a_length_is_refused() {
-    for map in ["", "FLASH : ORIGIN = 0", &MAP.replace("RAM (", "SRAM ("), &MAP.replace("64K", "64Q")] {
+    for map in ["", "FLASH : ORIGIN = 0", &MAP.replace("RAM (", "SRAM (")] {
         let error = FITS.check(map).unwrap_err();
         assert!(error.starts_with("the memory map has no line"), "{error}");
+    }
+}
+
+#[test]
+fn expressions_are_computed_as_the_linker_does() {
+    let expressions = [
+        ("128K - 64K", 65536),
+        ("2 * 0x8000 /* two halves */", 65536),
+        ("(1M + 64K) / 17", 65536),
+        ("1M / 2 / 8", 65536),
+        ("LENGTH(RAM) * 8", 65536),
+        ("ORIGIN(RAM)-0x1fff0000", 65536),
+        ("(((64K)))", 65536),
+    ];
+    for (length, bytes) in expressions {
+        let map = MAP.replace("64K", length);
+        let needs = Needs { model: bytes - 40 * 1024, ..FITS };
+        assert_eq!(needs.check(&map), Ok(()), "{length}");
+        assert!(Needs { model: needs.model + 1, ..needs }.check(&map).is_err(), "{length}");
+    }
+}
+
+#[test]
+fn what_cannot_be_computed_is_refused_with_what_to_write() {
+    let refused = [
+        ("64Q", "`64Q` is no number"),
+        ("64K -", "cannot read `the end`"),
+        ("(64K", "cannot read `the end`"),
+        ("64K << 1", "cannot read `<< 1`: write a number"),
+        ("SIZEOF(RAM)", "write ORIGIN(RAM) or LENGTH(RAM)"),
+        ("_flash", "cannot read"),
+        ("64K - 65K", "negative"),
+        ("64K / 0", "divided by zero"),
+        ("0xffffffffffffffff * 2", "too large"),
+        ("LENGTH(FLASH)", "refers to itself"),
+        ("LENGTH(CCM)", "no line `CCM"),
+        ("", "cannot read `the end`"),
+    ];
+    for (length, message) in refused {
+        let error = FITS.check(&MAP.replace("64K", length)).unwrap_err();
+        assert!(error.contains(message), "{length}: {error}");
     }
 }
