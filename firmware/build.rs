@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
+use protocol::{MAX_NAME, reply_len, request_len};
 use thumbnet::Model;
 use thumbnet::format::NAME_LEN;
-use protocol::{MAX_NAME, reply_len, request_len};
 
 use boards::Board;
 use memory::{Largest, Needs};
@@ -23,12 +23,17 @@ const DEFAULT_BOARD: &str = "mps2-an386";
 /// In place of a model's path: the image takes whatever model is in the board's memory region MODEL when it boots.
 const EXTERNAL: &str = "external";
 
+/// Bytes of an image for a chip of Espressif's in flash.
+const ESP_SIZES: &str = "__thumbnet_flash_bytes = \
+    SIZEOF(.text) + SIZEOF(.rodata) + SIZEOF(.trap) + SIZEOF(.rwtext) + SIZEOF(.data);";
+
 const _: () = assert!(NAME_LEN <= MAX_NAME);
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-env-changed=THUMBNET_MODEL");
     println!("cargo::rerun-if-env-changed=THUMBNET_BOARD");
     println!("cargo::rustc-check-cfg=cfg(thumbnet_external_model)");
+    println!("cargo::rustc-check-cfg=cfg(thumbnet_flashed)");
     // On the host there is no image, only the application and its tests.
     if variable("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return ExitCode::SUCCESS;
@@ -59,6 +64,9 @@ fn generate() -> Result<(), String> {
         return Err(format!("{name} is driven by {hal}: build with --features {hal}"));
     }
 
+    if board.flash.is_some() {
+        println!("cargo::rustc-cfg=thumbnet_flashed");
+    }
     let mut memory_map = watched_text(&root.join("boards").join(format!("{name}.x")))?;
     let model = env::var_os("THUMBNET_MODEL").unwrap_or_else(|| DEFAULT_MODEL.into());
     let model = if model == EXTERNAL {
@@ -67,9 +75,23 @@ fn generate() -> Result<(), String> {
         let path = root.join(model);
         embedded_model(&path, &memory_map).map_err(|error| format!("{} on {name}: {error}", path.display()))?
     };
-    fs::write(out.join("memory.x"), &memory_map).map_err(|error| format!("cannot write memory.x: {error}"))?;
+    // The host checks with them that the board would start the image.
+    memory_map +=
+        "__flash_start = ORIGIN(FLASH);\n__ram_start = ORIGIN(RAM);\n__ram_end = ORIGIN(RAM) + LENGTH(RAM);\n";
+    // esp-hal brings a map of its own, of the same name; what its sections are in sum is ours to say.
+    let (script, text) =
+        if has_feature("esp32c3") { ("sizes.x", ESP_SIZES) } else { ("memory.x", memory_map.as_str()) };
+    fs::write(out.join(script), text).map_err(|error| format!("cannot write {script}: {error}"))?;
     println!("cargo::rustc-link-search={}", out.display());
-    println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    let scripts: &[&str] = match (target.starts_with("riscv"), has_feature("esp32c3")) {
+        (false, _) => &["link.x"],
+        // riscv-rt's script includes no memory map, esp-hal's brings its own.
+        (true, false) => &["memory.x", "link.x"],
+        (true, true) => &["linkall.x", "sizes.x"],
+    };
+    for script in scripts {
+        println!("cargo::rustc-link-arg-bins=-T{script}");
+    }
     println!("cargo::rustc-link-arg-bins=--nmagic");
     // Not in the image: the tests follow them to see what a network needs of it.
     println!("cargo::rustc-link-arg-bins=--emit-relocs");
@@ -82,16 +104,14 @@ fn generate() -> Result<(), String> {
 
 /// What `start.rs` includes of the board.
 fn board_source(root: &Path, board: &Board) -> String {
-    let Board { name, core, file, emulator, .. } = board;
+    let Board { name, core, file, .. } = board;
     let file = root.join("src/boards").join(format!("{file}.rs"));
     format!(
         "#[path = {file:?}]
 mod board;
 const BOARD_NAME: &str = {name:?};
 const CORE: &str = {core:?};
-const EMULATED: bool = {emulated};
 ",
-        emulated = emulator.is_some(),
     )
 }
 

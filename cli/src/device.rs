@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use thumbnet::format::{Shape, checksum};
 use thumbnet::{Model, Network};
 use thumbnet_compiler::evaluate::expect_size;
-use thumbnet_device::{Connection, DeviceInfo, DevicePrediction};
+use thumbnet_device::{Connection, DeviceInfo, DevicePrediction, Place, Port};
 
 use super::{classify, parse, progress_bar, read};
 
@@ -22,19 +22,27 @@ pub struct Arguments {
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
-    action: Action,
+    action: Command,
 }
 
 /// Where the board is.
 #[derive(Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct Line {
-    /// The board's serial port, such as /dev/ttyACM0, at 115200 bits per second
+    /// The board's serial port, such as /dev/ttyACM0, at 115200 bits per second [default: the one of a board that we know]
     #[arg(long, value_name = "DEVICE")]
     port: Option<String>,
     /// An emulated board, or a serial port server
     #[arg(long, value_name = "HOST:PORT")]
     tcp: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the serial ports over USB, and which boards may be behind them
+    List,
+    #[command(flatten)]
+    Ask(Action),
 }
 
 #[derive(Subcommand)]
@@ -76,13 +84,17 @@ enum Action {
 pub const BAUD: u32 = 115_200;
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let action = match &arguments.action {
+        Command::List => return list(arguments.json),
+        Command::Ask(action) => action,
+    };
     let mut connection = match (&arguments.line.port, &arguments.line.tcp) {
         (Some(port), _) => Connection::serial(port, BAUD)?,
         (None, Some(address)) => Connection::tcp(address)?,
-        (None, None) => bail!("name a serial port or a TCP address"),
+        (None, None) => Connection::serial(&Port::find()?.name, BAUD)?,
     };
     let info = connection.info()?;
-    let (value, text) = match &arguments.action {
+    let (value, text) = match action {
         Action::Info => (serde_json::to_value(&info)?, describe(&info)),
         Action::Classify { image, rows } => {
             let pixels = classify::pixels(image, shape(&info))?;
@@ -103,6 +115,22 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn list(as_json: bool) -> anyhow::Result<()> {
+    let ports = Port::all()?;
+    if ports.is_empty() && !as_json {
+        println!("there is no serial port over USB");
+    }
+    for Port { name, usb, product, boards, .. } in ports {
+        let id = format!("{:04x}:{:04x}", usb.vendor, usb.product);
+        if as_json {
+            println!("{}", json!({"port": name, "usb": id, "product": product, "boards": boards}));
+        } else {
+            println!("{name}  {id}  {}  {}", product.unwrap_or_default(), boards.join(", "));
+        }
+    }
+    Ok(())
+}
+
 /// What enters the model that the board runs.
 pub fn shape(info: &DeviceInfo) -> Shape {
     Shape { height: info.height, width: info.width, channels: info.channels }
@@ -110,7 +138,7 @@ pub fn shape(info: &DeviceInfo) -> Shape {
 
 fn describe(info: &DeviceInfo) -> String {
     let DeviceInfo { board, core, model, height, width, channels, outputs, .. } = info;
-    let place = if info.emulated { "emulated " } else { "" };
+    let place = if info.place == Place::Chip { "" } else { "emulated " };
     format!(
         "{place}{board}, {core}\nmodel {model}: {height} x {width} x {channels} values, {outputs} outputs\n\
          flash {} bytes (model {}), arena {} bytes",
@@ -120,7 +148,11 @@ fn describe(info: &DeviceInfo) -> String {
 
 /// Ticks in the unit that they mean on this board.
 fn duration(info: &DeviceInfo, ticks: u64) -> String {
-    info.instructions(ticks).map_or_else(|| format!("{ticks} clock ticks"), |count| format!("{count} instructions"))
+    match (info.instructions(ticks), info.milliseconds(ticks)) {
+        (Some(count), _) => format!("{count} instructions"),
+        (None, Some(milliseconds)) => format!("{ticks} cycles, {milliseconds:.2} ms"),
+        (None, None) => format!("{ticks} clock ticks"),
+    }
 }
 
 fn predicted(info: &DeviceInfo, prediction: &DevicePrediction) -> (Value, String) {

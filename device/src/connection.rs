@@ -5,13 +5,14 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use protocol::{
-    ErrorCode, FrameReader, MAX_OUTPUTS, OwnedReply as Reply, Request, UNREADABLE, decode, encode, frame_len, reply_len,
+    ErrorCode, FrameReader, MAX_OUTPUTS, OwnedReply as Reply, Place, Request, UNREADABLE, decode, encode, frame_len,
+    reply_len,
 };
 use serde::Serialize;
 
 use crate::DeviceError;
 
-/// How long a board may take for one image.
+/// How long a board may take for one image, and the system to open a line to it.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a request is sent before its error counts. All requests may be repeated.
 const ATTEMPTS: usize = 3;
@@ -30,6 +31,49 @@ pub struct Connection {
     /// Takes the longest answer of any model.
     reader: Box<FrameReader<{ reply_len(MAX_OUTPUTS) }>>,
     sequence: u8,
+    /// How long the board may take for one image.
+    timeout: Duration,
+    noise: Noise,
+}
+
+/// What came since the last request and was no frame: the text of a boot, half a frame, somebody else's answers.
+#[derive(Default)]
+struct Noise {
+    /// Bytes since the last zero.
+    frame: Vec<u8>,
+    bytes: Vec<u8>,
+    /// Whether the request itself came back.
+    echo: bool,
+}
+
+impl Noise {
+    /// Most bytes that are kept of either: enough to see what it is.
+    const MOST: usize = 120;
+
+    fn byte(&mut self, byte: u8) {
+        if byte != DELIMITER && self.frame.len() < Self::MOST {
+            self.frame.push(byte);
+        }
+    }
+
+    /// The bytes so far were no frame.
+    fn no_frame(&mut self) {
+        let room = Self::MOST - self.bytes.len().min(Self::MOST);
+        self.bytes.extend(self.frame.drain(..).take(room));
+    }
+
+    /// Why there is no answer.
+    fn explain(&mut self, waited: Duration) -> DeviceError {
+        self.no_frame();
+        let seconds = waited.as_secs();
+        if self.echo {
+            DeviceError::Echo { seconds }
+        } else if self.bytes.is_empty() {
+            DeviceError::Timeout { seconds }
+        } else {
+            DeviceError::Noise { seconds, seen: self.bytes.escape_ascii().to_string() }
+        }
+    }
 }
 
 /// What a board is and which model it runs; see [`protocol::Info`].
@@ -38,7 +82,7 @@ pub struct Connection {
 pub struct DeviceInfo {
     pub board: String,
     pub core: String,
-    pub emulated: bool,
+    pub place: Place,
     pub counter_hz: Option<u32>,
     pub model: String,
     pub model_crc: u32,
@@ -63,11 +107,17 @@ impl DeviceInfo {
     }
 
     /// Executed instructions of so many ticks, to within one tick: QEMU, as [`Emulator`](super::Emulator) starts it,
-    /// takes one nanosecond of its own time for an instruction. `None` on real hardware, whose ticks are clock cycles.
+    /// takes one nanosecond of its own time for an instruction. `None` where ticks are clock cycles.
     pub fn instructions(&self, ticks: u64) -> Option<u64> {
         let nanoseconds = u128::from(ticks) * 1_000_000_000;
-        let hz = self.counter_hz.filter(|_| self.emulated)?;
+        let hz = self.counter_hz.filter(|_| self.place == Place::Instructions)?;
         nanoseconds.checked_div(hz.into()).and_then(|instructions| instructions.try_into().ok())
+    }
+
+    /// Milliseconds of so many ticks where they are clock cycles, of a chip or of an emulator that counts them.
+    pub fn milliseconds(&self, ticks: u64) -> Option<f64> {
+        let hz = self.counter_hz.filter(|_| self.place != Place::Instructions)?;
+        (hz > 0).then(|| ticks as f64 * 1000.0 / f64::from(hz))
     }
 }
 
@@ -121,20 +171,31 @@ impl Connection {
         Ok(Self::new(Box::new(stream)))
     }
 
+    /// The same line; each answer may take so long (10 seconds where nobody says otherwise).
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
     fn new(line: Box<dyn Line>) -> Self {
-        Self { line: BufReader::new(line), reader: Box::default(), sequence: UNREADABLE }
+        Self {
+            line: BufReader::new(line),
+            reader: Box::default(),
+            sequence: UNREADABLE,
+            timeout: TIMEOUT,
+            noise: Noise::default(),
+        }
     }
 
     /// What the board is. Refuses a board of another protocol version.
     pub fn info(&mut self) -> Result<DeviceInfo, DeviceError> {
-        self.ask(&Request::Info, TIMEOUT, |reply| match reply {
+        self.ask(&Request::Info, self.timeout, |reply| match reply {
             Reply::Info(info) if info.protocol != protocol::VERSION => {
                 Some(Err(DeviceError::Version { found: info.protocol }))
             }
             Reply::Info(info) => Some(Ok(DeviceInfo {
                 board: info.board.to_string(),
                 core: info.core.to_string(),
-                emulated: info.emulated,
+                place: info.place,
                 counter_hz: info.counter_hz,
                 model: info.model.to_string(),
                 model_crc: info.model_crc,
@@ -152,7 +213,7 @@ impl Connection {
 
     /// Classifies an image of [`DeviceInfo::image_len`] bytes, sent whole.
     pub fn classify(&mut self, pixels: &[u8]) -> Result<DevicePrediction, DeviceError> {
-        self.ask(&Request::Classify { pixels }, TIMEOUT, prediction)
+        self.ask(&Request::Classify { pixels }, self.timeout, prediction)
     }
 
     /// Classifies an image sent row by row, each of [`DeviceInfo::row_len`] bytes, as a camera would.
@@ -169,7 +230,7 @@ impl Connection {
 
     fn try_rows(&mut self, pixels: &[u8], row_len: usize) -> Result<DevicePrediction, DeviceError> {
         for (row, pixels) in (0..).zip(pixels.chunks(row_len.max(1))) {
-            let message = self.ask_once(&Request::ClassifyRow { row, pixels }, TIMEOUT)?;
+            let message = self.ask_once(&Request::ClassifyRow { row, pixels }, self.timeout)?;
             match decode(&message).map_err(|_| DeviceError::Unexpected)? {
                 Reply::RowAccepted { row: accepted } if accepted == row => {}
                 reply => return prediction(reply).ok_or(DeviceError::Unexpected),
@@ -180,7 +241,7 @@ impl Connection {
 
     /// Classifies an image `runs` times and measures the network alone.
     pub fn benchmark(&mut self, pixels: &[u8], runs: u16) -> Result<DeviceBenchmark, DeviceError> {
-        let timeout = TIMEOUT * u32::from(runs).max(1);
+        let timeout = self.timeout * u32::from(runs).max(1);
         self.ask(&Request::Benchmark { runs, pixels }, timeout, |reply| match reply {
             Reply::Benchmark(protocol::Benchmark { runs, fastest, slowest, total }) => {
                 Some(DeviceBenchmark { runs, fastest, slowest, total })
@@ -191,7 +252,7 @@ impl Connection {
 
     /// Classifies an image once; returns the ticks that a layer, counted from 0, took in all its steps.
     pub fn benchmark_layer(&mut self, pixels: &[u8], layer: u16) -> Result<u64, DeviceError> {
-        self.ask(&Request::BenchmarkLayer { pixels, layer }, TIMEOUT, |reply| match reply {
+        self.ask(&Request::BenchmarkLayer { pixels, layer }, self.timeout, |reply| match reply {
             Reply::Benchmark(benchmark) => Some(benchmark.total),
             _ => None,
         })
@@ -215,17 +276,23 @@ impl Connection {
                 Err(error) => return Err(error.into()),
             };
             for (index, &byte) in available.iter().enumerate() {
-                // A damaged reply is as good as none: the request is repeated after the timeout.
-                if let Some(Ok(frame)) = self.reader.push(byte) {
-                    let found = (frame.sequence, frame.message.to_vec());
-                    self.line.consume(index + 1);
-                    return Ok(found);
+                self.noise.byte(byte);
+                match self.reader.push(byte) {
+                    None => {}
+                    // A damaged reply is as good as none: the request is repeated after the timeout.
+                    Some(Err(_)) => self.noise.no_frame(),
+                    Some(Ok(frame)) => {
+                        self.noise.frame.clear();
+                        let found = (frame.sequence, frame.message.to_vec());
+                        self.line.consume(index + 1);
+                        return Ok(found);
+                    }
                 }
             }
             let len = available.len();
             self.line.consume(len);
         }
-        Err(DeviceError::Timeout { seconds: timeout.as_secs() })
+        Err(self.noise.explain(timeout))
     }
 
     fn ask<T>(
@@ -257,10 +324,21 @@ impl Connection {
         };
         let mut buffer = vec![DELIMITER; frame_len(protocol::request_len(pixels))];
         let frame = encode(self.sequence, request, &mut buffer).map_err(|_| DeviceError::Unexpected)?;
+        self.noise = Noise::default();
         self.send_raw(frame)?;
+        let deadline = Instant::now() + timeout;
         loop {
-            let (sequence, message) = self.receive_raw(timeout)?;
+            let received = self.receive_raw(deadline.saturating_duration_since(Instant::now()));
+            let (sequence, message) = match received {
+                Err(error) if error.is_silence() => return Err(self.noise.explain(timeout)),
+                received => received?,
+            };
             if sequence != self.sequence && sequence != UNREADABLE {
+                continue;
+            }
+            // A line that echoes may have a board behind it all the same.
+            if decode::<Request<'_>>(&message).is_ok_and(|echo| echo == *request) {
+                self.noise.echo = true;
                 continue;
             }
             return match decode::<Reply<'_>>(&message) {
@@ -278,8 +356,5 @@ fn prediction(reply: Reply<'_>) -> Option<DevicePrediction> {
 
 /// Whether the same request may succeed when it is sent again.
 fn is_transient(error: &DeviceError) -> bool {
-    matches!(
-        error,
-        DeviceError::Timeout { .. } | DeviceError::Refused(ErrorCode::Frame(_) | ErrorCode::WrongRow { .. })
-    )
+    error.is_silence() || matches!(error, DeviceError::Refused(ErrorCode::Frame(_) | ErrorCode::WrongRow { .. }))
 }

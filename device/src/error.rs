@@ -23,6 +23,26 @@ pub enum DeviceError {
         /// How long the host has waited.
         seconds: u64,
     },
+    /// The line gives back what is sent to it, and nothing else.
+    #[error(
+        "the line only echoes, for {seconds} s: is this the board's port, does another program (a console, a modem \
+         manager) hold it, is its sending wire on its own receiving one?"
+    )]
+    Echo {
+        /// How long the host has waited.
+        seconds: u64,
+    },
+    /// Something came that is no answer.
+    #[error(
+        "no answer within {seconds} s, but what is no frame: \"{seen}\": is this the board's port, does the board run the \
+         thumbnet firmware, at this speed, and does it print nothing else there?"
+    )]
+    Noise {
+        /// How long the host has waited.
+        seconds: u64,
+        /// The first bytes, those that are no text as `\x00`.
+        seen: String,
+    },
     /// The board refused the request.
     #[error("the board refused: {0}")]
     Refused(protocol::ErrorCode),
@@ -38,6 +58,12 @@ pub enum DeviceError {
         /// The board's version.
         found: u16,
     },
+    /// No serial port can be chosen.
+    #[error("{0}")]
+    Ports(String),
+    /// An image does not get onto the board.
+    #[error("{0}")]
+    Flash(String),
     /// No row of `firmware/boards.toml` has this name.
     #[error("there is no board {name}, only {known}")]
     UnknownBoard {
@@ -47,14 +73,21 @@ pub enum DeviceError {
         known: String,
     },
     /// The board is not emulated.
-    #[error("QEMU has no {0}: connect a real one")]
+    #[error("no emulator runs {0}: connect a real one")]
     NotEmulated(String),
-    /// QEMU cannot be started or has ended.
+    /// The emulator cannot be started or has ended.
     #[error("{0}")]
     Emulator(String),
     /// The image cannot be built or read.
     #[error("{0}")]
     Image(String),
+}
+
+impl DeviceError {
+    /// Whether the board has not answered, whatever else the line had.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self, Self::Timeout { .. } | Self::Echo { .. } | Self::Noise { .. })
+    }
 }
 
 impl From<io::Error> for DeviceError {

@@ -8,7 +8,7 @@ use object::elf::{SHF_ALLOC, SHF_WRITE, SHT_NOBITS};
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags};
 use thumbnet::Model;
 
-use crate::{Board, DeviceError};
+use crate::{Board, DeviceError, check};
 
 /// What the firmware's build script takes in place of a model's path.
 const EXTERNAL: &str = "external";
@@ -75,6 +75,9 @@ impl FirmwareImage {
         drop(lock);
 
         let image = fs::read(&elf).map_err(|error| failed("read", &elf, &error))?;
+        check::starts(board, &image).map_err(|error| {
+            DeviceError::Image(format!("{} would not start {}: {error}", board.name, elf.display()))
+        })?;
         let [text, data, bss] = sizes(&image).map_err(|error| failed("read", &elf, &error))?;
         Ok(Self { elf, text, data, bss, arena: arena as u64 })
     }
@@ -148,7 +151,8 @@ fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
-fn target_dir() -> PathBuf {
+/// Where the firmware is built; what `cargo xtask setup` installs is beside it.
+pub(crate) fn target_dir() -> PathBuf {
     let shared = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
     std::path::absolute(&shared).unwrap_or(shared).join("firmware")
 }
@@ -158,7 +162,9 @@ fn sizes(elf: &[u8]) -> Result<[u64; 3], object::Error> {
     let [mut text, mut data, mut bss] = [0; 3];
     for section in object::File::parse(elf)?.sections() {
         let SectionFlags::Elf { sh_type, sh_flags } = section.flags() else { continue };
-        if !sh_flags.contains(SHF_ALLOC) {
+        // riscv-rt and esp-hal have sections for what is left of the memory, or left out: nothing is in them.
+        let left = section.name().is_ok_and(|name| [".heap", ".stack"].contains(&name) || name.ends_with("_dummy"));
+        if !sh_flags.contains(SHF_ALLOC) || left {
             continue;
         }
         *if sh_type == SHT_NOBITS {

@@ -1,11 +1,12 @@
 //! The host's side of the line, against a board that answers by a script.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use protocol::{
-    ErrorCode, FrameError, FrameReader, Info, MAX_OUTPUTS, OwnedReply as Reply, Prediction, Request, UNREADABLE,
+    ErrorCode, FrameError, FrameReader, Info, MAX_OUTPUTS, OwnedReply as Reply, Place, Prediction, Request, UNREADABLE,
     VERSION, decode, encode, reply_len, request_len,
 };
 use thumbnet_device::{Connection, DeviceError, DeviceInfo};
@@ -15,7 +16,7 @@ const INFO: Info<'_> = Info {
     protocol: VERSION,
     board: "desk",
     core: "none",
-    emulated: true,
+    place: Place::Instructions,
     counter_hz: Some(25_000_000),
     model: "tiny",
     model_crc: 9,
@@ -79,11 +80,12 @@ fn info_and_instructions() {
     let info = board.0.info().unwrap();
     assert_eq!((info.board.as_str(), info.model.as_str(), info.image_len(), info.row_len()), ("desk", "tiny", 6, 2));
     assert_eq!(info.instructions(5), Some(200), "40 nanoseconds a tick");
-    assert_eq!(
-        DeviceInfo { emulated: false, ..info }.instructions(5),
-        None,
-        "a real board's ticks are no instructions"
-    );
+    assert_eq!(info.milliseconds(5), None, "an instruction's nanosecond is no time");
+    for place in [Place::Chip, Place::Cycles] {
+        let info = DeviceInfo { place, ..info.clone() };
+        assert_eq!(info.instructions(5), None, "cycles are no instructions");
+        assert_eq!(info.milliseconds(50_000), Some(2.0));
+    }
     assert_eq!(requests(board), 1);
 }
 
@@ -185,4 +187,87 @@ fn nobody_behind_an_address_is_an_error_that_names_it() {
     assert!(error.to_string().contains(&address), "{error}");
     assert!(Connection::tcp("no port").is_err());
     assert!(Connection::serial("/dev/no-such-port", 115_200).is_err());
+}
+
+/// A line to something that does with the bytes what `serve` does.
+fn line(serve: impl FnOnce(TcpStream) + Send + 'static) -> Connection {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || serve(listener.accept().unwrap().0));
+    Connection::tcp(&address).unwrap().with_timeout(Duration::from_millis(300))
+}
+
+/// Writes `before`, then what `answer` writes upon every request: which one, its bytes, the reply that fits.
+fn answering(
+    before: &'static [u8],
+    mut answer: impl FnMut(usize, &[u8], Vec<u8>, &mut TcpStream) + Send + 'static,
+) -> Connection {
+    line(move |mut line| {
+        line.write_all(before).unwrap();
+        let mut reader = FrameReader::<{ request_len(PIXELS.len()) }>::new();
+        let (mut raw, mut byte, mut count) = (Vec::new(), [0], 0);
+        while line.read(&mut byte).is_ok_and(|read| read == 1) {
+            raw.push(byte[0]);
+            let Some(Ok(frame)) = reader.push(byte[0]) else { continue };
+            let mut buffer = vec![0; reply_len(MAX_OUTPUTS)];
+            let reply = encode(frame.sequence, &prediction(1), &mut buffer).unwrap().to_vec();
+            answer(count, &std::mem::take(&mut raw), reply, &mut line);
+            count += 1;
+        }
+    })
+}
+
+#[test]
+fn a_line_that_only_echoes_is_said_to() {
+    let mut echo = answering(b"", |_, raw, _, line| line.write_all(raw).unwrap());
+    for result in [echo.info().map(|_| ()), echo.classify(&PIXELS).map(|_| ())] {
+        let error = result.unwrap_err();
+        assert!(matches!(error, DeviceError::Echo { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_board_behind_an_echo_is_heard() {
+    let mut board = answering(b"", |_, raw, reply, line| line.write_all(&[raw, &reply].concat()).unwrap());
+    for _ in 0..3 {
+        assert_eq!(board.classify(&PIXELS).unwrap().class, 1);
+    }
+}
+
+#[test]
+fn text_before_the_first_frame_and_between_frames_is_passed_over() {
+    let boot = b"ESP-ROM:esp32c3-api1-20210207\r\nrst:0x1 (POWERON),boot:0xc\r\nentry 0x403cc710\r\n";
+    let mut board = answering(boot, |_, _, reply, line| line.write_all(&[b"AT+GMI\r\n", &reply[..]].concat()).unwrap());
+    for _ in 0..3 {
+        assert_eq!(board.classify(&PIXELS).unwrap().class, 1);
+    }
+}
+
+#[test]
+fn text_and_no_answer_is_shown() {
+    let mut console =
+        answering(b"U-Boot 2024.01\r\n=> ", |_, _, _, line| line.write_all(b"Unknown command\r\n\0").unwrap());
+    let error = console.info().unwrap_err();
+    assert!(matches!(&error, DeviceError::Noise { seen, .. } if seen.contains("Unknown command\\r\\n")), "{error}");
+    let mut silent = answering(b"", |_, _, _, _| {});
+    assert!(matches!(silent.info().unwrap_err(), DeviceError::Timeout { .. }));
+}
+
+#[test]
+fn a_reply_that_lost_bytes_is_asked_for_again() {
+    // Every byte of the first reply is lost once.
+    let len = {
+        let mut buffer = vec![0; reply_len(MAX_OUTPUTS)];
+        encode(1, &prediction(1), &mut buffer).unwrap().len()
+    };
+    for lost in 0..len {
+        let mut board = answering(b"", move |count, _, mut reply, line| {
+            if count == 0 {
+                reply.remove(lost);
+            }
+            line.write_all(&reply).unwrap();
+        });
+        assert_eq!(board.classify(&PIXELS).unwrap().class, 1, "byte {lost}");
+        assert_eq!(board.classify(&PIXELS).unwrap().class, 1, "byte {lost}, the next one");
+    }
 }

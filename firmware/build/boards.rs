@@ -2,9 +2,8 @@
 
 use serde::Deserialize;
 
-/// A row of the table; the fields are described at its top.
+/// What the build script needs of a row of the table; the fields are described at its top.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Board {
     pub name: String,
     pub core: String,
@@ -12,7 +11,7 @@ pub struct Board {
     pub cpu: Option<String>,
     pub file: String,
     pub hal: Option<String>,
-    pub emulator: Option<String>,
+    pub flash: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -2,12 +2,12 @@
 
 use embedded_hal::digital::OutputPin;
 use embedded_io::{Read, Write};
-use thumbnet::format::Shape;
-use thumbnet::kernels::Kernels;
-use thumbnet::{InputError, Network, Step};
 use protocol::{
     Benchmark, ErrorCode, FrameReader, Info, LogitsOf, Prediction, Reply, Request, UNREADABLE, decode, encode,
 };
+use thumbnet::format::Shape;
+use thumbnet::kernels::Kernels;
+use thumbnet::{InputError, Network, Step};
 
 use crate::board::{Board, BoardInfo};
 use crate::log::debug;
@@ -160,8 +160,8 @@ impl<'a, B: Board, K: Kernels> Worker<'_, 'a, B, K> {
             protocol: protocol::VERSION,
             board: self.info.name,
             core: self.info.core,
-            emulated: self.info.emulated,
-            counter_hz: self.info.counter_hz,
+            place: self.info.place,
+            counter_hz: self.board.counter_hz(),
             model: model.name(),
             model_crc: thumbnet::format::checksum(model.bytes()),
             height,

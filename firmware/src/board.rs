@@ -2,6 +2,7 @@
 
 use embedded_hal::digital::OutputPin;
 use embedded_io::{Read, Write};
+use protocol::Place;
 
 /// A board's peripherals, ready to use.
 pub trait Board {
@@ -19,6 +20,9 @@ pub trait Board {
     /// Sets the tick counter back to zero.
     fn restart_counter(&mut self);
 
+    /// Ticks per second; `None` where the board cannot count.
+    fn counter_hz(&self) -> Option<u32>;
+
     /// Ticks since [`restart_counter`](Self::restart_counter); `None` where the board cannot count.
     fn ticks(&mut self) -> Option<u64>;
 }
@@ -30,10 +34,8 @@ pub struct BoardInfo {
     pub name: &'static str,
     /// The processor core.
     pub core: &'static str,
-    /// Whether this image was built for QEMU.
-    pub emulated: bool,
-    /// Ticks per second of [`Board::ticks`]; `None` where the board cannot count.
-    pub counter_hz: Option<u32>,
+    /// Where it runs.
+    pub place: Place,
     /// Bytes of the whole image in flash.
     pub flash_bytes: u32,
 }

@@ -5,11 +5,16 @@
 mod external;
 #[cfg(target_os = "none")]
 mod image;
-#[cfg(target_os = "none")]
+#[cfg(all(target_os = "none", target_arch = "arm"))]
 mod memory_functions;
 #[cfg(target_os = "none")]
-mod start;
+#[allow(dead_code, unused_macros, reason = "a board takes what it needs")]
+mod parts;
 #[cfg(target_os = "none")]
+mod place;
+#[cfg(target_os = "none")]
+mod start;
+#[cfg(all(target_os = "none", target_arch = "arm"))]
 #[allow(dead_code, reason = "a board may count with something else")]
 mod tick_counter;
 

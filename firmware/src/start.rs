@@ -1,13 +1,16 @@
 //! The entry point: a board's file under `boards/`, the model, and the application.
 
 use firmware::{App, BoardInfo, Stopped};
-use thumbnet::{Model, Network};
 use protocol::FrameReader;
 use static_cell::{ConstStaticCell, StaticCell};
+use thumbnet::{Model, Network};
 
 use crate::image;
+use crate::place::{halt, place};
 
-#[cfg(feature = "defmt")]
+#[cfg(all(feature = "defmt", thumbnet_flashed))]
+use defmt_rtt as _;
+#[cfg(all(feature = "defmt", not(thumbnet_flashed)))]
 use defmt_semihosting as _;
 
 // What the build script wrote: the board's module, its row of the table, the model and its sizes.
@@ -22,16 +25,18 @@ static READER: ConstStaticCell<FrameReader<REQUEST_LEN>> = ConstStaticCell::new(
 static REPLY: ConstStaticCell<[u8; REPLY_LEN]> = ConstStaticCell::new([0; REPLY_LEN]);
 static APP: StaticCell<App<'static, Kernels, REQUEST_LEN>> = StaticCell::new();
 
-#[cortex_m_rt::entry]
+#[cfg_attr(target_arch = "arm", cortex_m_rt::entry)]
+#[cfg_attr(feature = "fe310", riscv_rt::entry)]
+#[cfg_attr(feature = "esp32c3", esp_hal::main)]
 fn main() -> ! {
     let mut board = board::init();
-    let Ok(model) = model() else { board::halt() };
-    let Some(app) = set_up(model) else { board::halt() };
+    let Ok(model) = model() else { halt() };
+    let Some(app) = set_up(model) else { halt() };
     loop {
         match app.serve(&mut board) {
             // What the line lost is noticed by the checksum of its frame.
             Stopped::Read | Stopped::Write => {}
-            Stopped::End => board::halt(),
+            Stopped::End => halt(),
         }
     }
 }
@@ -39,13 +44,7 @@ fn main() -> ! {
 /// The application. Not inline: its copies of the network are on the stack only until they are where they stay.
 #[inline(never)]
 fn set_up(model: Model<'static>) -> Option<&'static mut App<'static, Kernels, REQUEST_LEN>> {
-    let info = BoardInfo {
-        name: BOARD_NAME,
-        core: CORE,
-        emulated: EMULATED,
-        counter_hz: board::COUNTER_HZ,
-        flash_bytes: image::flash_bytes(),
-    };
+    let info = BoardInfo { name: BOARD_NAME, core: CORE, place: place(), flash_bytes: image::flash_bytes() };
     let network = Network::with_kernels(&model, &mut ARENA.take().0).ok()?;
     Some(APP.init(App::new(info, network, READER.take(), REPLY.take())))
 }
@@ -73,5 +72,5 @@ fn model_bytes() -> &'static [u8] {
 
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    board::halt()
+    halt()
 }

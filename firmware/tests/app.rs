@@ -7,18 +7,17 @@ use std::convert::Infallible;
 use embedded_hal::digital::OutputPin;
 use embedded_io::{ErrorKind, ErrorType, Read, Write};
 use firmware::{App, Board, BoardInfo, Stopped};
-use thumbnet::{Model, Network, Step};
 use protocol::{
-    ErrorCode, FrameError, FrameReader, MAX_NAME, OwnedReply as Reply, Request, UNREADABLE, decode, encode, frame_len,
-    reply_len, request_len,
+    ErrorCode, FrameError, FrameReader, MAX_NAME, OwnedReply as Reply, Place, Request, UNREADABLE, decode, encode,
+    frame_len, reply_len, request_len,
 };
+use thumbnet::{Model, Network, Step};
 
 const NANO: &[u8] = include_bytes!("../../models/nano/model.tnet");
 const PIXELS: usize = 784;
 const ROW: usize = 28;
 const REPLY_LEN: usize = reply_len(10);
-const INFO: BoardInfo =
-    BoardInfo { name: "desk", core: "none", emulated: false, counter_hz: Some(1000), flash_bytes: 5 };
+const INFO: BoardInfo = BoardInfo { name: "desk", core: "none", place: Place::Cycles, flash_bytes: 5 };
 
 /// Gives out `input` in pieces of `piece` bytes, keeps what is written.
 struct Line {
@@ -107,6 +106,10 @@ impl Board for Desk {
         self.ticks = 0;
     }
 
+    fn counter_hz(&self) -> Option<u32> {
+        self.counts.then_some(1000)
+    }
+
     fn ticks(&mut self) -> Option<u64> {
         self.ticks += 7;
         self.counts.then_some(self.ticks)
@@ -178,9 +181,9 @@ fn info_says_what_the_board_and_the_model_are() {
         assert_eq!((info.board, info.core, info.model), ("desk", "none", model.name()));
         assert_eq!((info.height, info.width, info.channels, info.outputs), (28, 28, 1, 10));
         assert_eq!((info.arena_bytes as usize, info.model_bytes as usize), (model.arena_len(), NANO.len()));
-        (info.counter_hz, info.flash_bytes, info.emulated)
+        (info.counter_hz, info.flash_bytes, info.place)
     });
-    assert_eq!(found, [(1, (Some(1000), 5, false))]);
+    assert_eq!(found, [(1, (Some(1000), 5, Place::Cycles))]);
     assert!(model.name().len() <= MAX_NAME);
 }
 

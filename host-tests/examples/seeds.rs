@@ -18,7 +18,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use fuzz::corpus;
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
-use protocol::{Benchmark, ErrorCode, FrameError, Info, OwnedReply as Reply, Prediction, Request, VERSION, encode};
+use protocol::{
+    Benchmark, ErrorCode, FrameError, Info, OwnedReply as Reply, Place, Prediction, Request, VERSION, encode,
+};
 use thumbnet::format::{Algorithm, Op, Pool, Shape, Window};
 
 fn main() -> io::Result<()> {
@@ -116,7 +118,7 @@ fn replies() -> Named {
         protocol: VERSION,
         board: name,
         core: "Cortex-M4",
-        emulated: true,
+        place: Place::Instructions,
         counter_hz: Some(25_000_000),
         model: "nano",
         model_crc: 0x67a7_df7f,

@@ -17,7 +17,7 @@ const RESERVE: u64 = memory::STACK_RESERVE as u64;
 
 #[test]
 fn the_image_that_ships_takes_little_stack() -> Result<()> {
-    for board in Board::all().iter().filter(|board| board.emulator.is_some()) {
+    for board in Board::measured() {
         let used = used(board).with_context(|| board.name.clone())?;
         println!("{}: {used} bytes of stack", board.name);
         ensure!(used < MOST.min(RESERVE), "{}: {used} bytes of stack", board.name);

@@ -37,7 +37,7 @@ mod writer;
 
 #[cfg(feature = "alloc")]
 pub use message::OwnedReply;
-pub use message::{Benchmark, ErrorCode, Info, LogitsOf, MAX_NAME, MAX_OUTPUTS, Prediction, Reply, Request};
+pub use message::{Benchmark, ErrorCode, Info, LogitsOf, MAX_NAME, MAX_OUTPUTS, Place, Prediction, Reply, Request};
 pub use reader::{Frame, FrameError, FrameReader};
 pub use writer::{EncodeError, encode};
 

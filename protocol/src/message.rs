@@ -92,8 +92,8 @@ pub struct Info<'a> {
     pub board: &'a str,
     /// The processor core.
     pub core: &'a str,
-    /// Whether the image was built for an emulator.
-    pub emulated: bool,
+    /// Where the image runs.
+    pub place: Place,
     /// Ticks per second of the counter behind [`Prediction::ticks`]; `None` where there is no counter.
     pub counter_hz: Option<u32>,
     /// The model's name.
@@ -114,6 +114,40 @@ pub struct Info<'a> {
     pub model_bytes: u32,
     /// Bytes of the whole image in flash: program, model, initial values.
     pub flash_bytes: u32,
+}
+
+/// Where an image runs, and so what the ticks of its counter are. As an image finds it out: [`Place::of`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Place {
+    /// On a chip: ticks are cycles of its clock.
+    Chip,
+    /// In an emulator whose time is executed instructions, each of which takes a nanosecond: QEMU with `-icount`.
+    Instructions,
+    /// In an emulator that counts the cycles of the chip.
+    Cycles,
+}
+
+impl Place {
+    /// What an emulator of this kind writes into the image's memory before it starts the board, at the symbol
+    /// [`MARK_SYMBOL`](Self::MARK_SYMBOL); `None` for a chip, where nobody writes.
+    pub const fn mark(self) -> Option<u64> {
+        match self {
+            Self::Chip => None,
+            Self::Instructions => Some(u64::from_le_bytes(*b"instrcts")),
+            Self::Cycles => Some(u64::from_le_bytes(*b"cycleexc")),
+        }
+    }
+
+    /// The place where this mark was found. A chip's memory holds anything when it starts, but hardly eight bytes of these.
+    pub fn of(mark: u64) -> Self {
+        let emulated = [Self::Instructions, Self::Cycles];
+        emulated.into_iter().find(|place| place.mark() == Some(mark)).unwrap_or(Self::Chip)
+    }
+
+    /// The symbol of the mark in an image's ELF file; the image of old that has none does not ask.
+    pub const MARK_SYMBOL: &str = "THUMBNET_EMULATOR_MARK";
 }
 
 /// What the network saw in an image.

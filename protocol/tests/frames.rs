@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use thumbnet_protocol::{
-    Benchmark, ErrorCode, FrameError, FrameReader, Info, LogitsOf, MAX_NAME, MAX_OUTPUTS, Prediction, Request, decode,
-    encode, frame_len, reply_len, request_len,
+    Benchmark, ErrorCode, FrameError, FrameReader, Info, LogitsOf, MAX_NAME, MAX_OUTPUTS, Place, Prediction, Request,
+    decode, encode, frame_len, reply_len, request_len,
 };
 
 /// A reply as hosts read it.
@@ -77,7 +77,7 @@ fn the_largest_replies_fit() {
         protocol: u16::MAX,
         board: &name,
         core: &name,
-        emulated: true,
+        place: Place::Instructions,
         counter_hz: Some(u32::MAX),
         model: &name,
         model_crc: u32::MAX,

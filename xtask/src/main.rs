@@ -8,6 +8,7 @@ mod cases;
 mod demo;
 mod examples;
 mod firmware;
+mod flash;
 mod fuzz;
 mod miri;
 mod models;
@@ -52,6 +53,8 @@ enum Command {
     Examples,
     /// Builds the firmware for every board and says how large it is
     Firmware(firmware::Firmware),
+    /// Builds the firmware for a board and puts it there: says what to press and what to install
+    Flash(flash::Flash),
     /// Compiles the trained networks in models/, measures them in 8 bits, and writes models/REPORT.md
     Models(models::Models),
     /// Measures an inference on emulated boards
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Examples => examples::check(),
         Command::Setup => setup::all(),
         Command::Firmware(firmware) => firmware.run(),
+        Command::Flash(flash) => flash.run(),
         Command::Models(models) => models.run(),
         Command::Bench(bench) => bench.run(),
         Command::Fuzz(fuzz) => fuzz.run(),

