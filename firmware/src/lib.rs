@@ -6,6 +6,7 @@
 mod app;
 mod board;
 mod log;
+pub mod slots;
 
 pub use app::{App, Stopped};
 pub use board::{Board, BoardInfo};
