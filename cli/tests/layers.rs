@@ -12,7 +12,8 @@ use std::thread;
 
 use common::{Graph, Random, idx, int, ints};
 use protocol::{
-    FrameReader, Info, MAX_OUTPUTS, OwnedReply, Prediction, Request, VERSION, decode, encode, reply_len, request_len,
+    FrameReader, Info, MAX_OUTPUTS, OwnedReply, Place, Prediction, Request, VERSION, decode, encode, reply_len,
+    request_len,
 };
 use serde_json::Value;
 use thumbnet::format::{HEADER_LEN, Header, checksum};
@@ -205,7 +206,7 @@ fn board(tnet: Vec<u8>, wrong: Option<usize>) -> String {
                     protocol: VERSION,
                     board: "desk",
                     core: "none",
-                    emulated: true,
+                    place: Place::Instructions,
                     counter_hz: None,
                     model: "net",
                     model_crc: 0,
