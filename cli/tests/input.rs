@@ -193,8 +193,8 @@ fn a_transposed_network_computes_the_same_of_turned_images() {
         .flat_map(|x| (0..height).map(move |y| (y * width + x) * channels))
         .flat_map(|place| pixels[place..place + channels].to_vec())
         .collect();
-    let expected = float::activations(&plain, &float::image(&pixels)).pop().unwrap();
-    let found = float::activations(&turned, &float::image(&other)).pop().unwrap();
+    let expected = float::activations(&plain, &float::image(&plain, &pixels)).pop().unwrap();
+    let found = float::activations(&turned, &float::image(&turned, &other)).pop().unwrap();
     let theirs = tract.logits(&other).unwrap();
     for ((expected, found), theirs) in expected.iter().zip(found).zip(theirs) {
         assert!((expected - found).abs() < 1e-4 && (expected - theirs).abs() < 1e-4, "{expected} {found} {theirs}");

@@ -178,7 +178,7 @@ pub fn measure(network: &Network, images: &[&[u8]], done: &(dyn Fn() + Sync)) ->
     images
         .par_iter()
         .fold(empty, |mut measurements, pixels| {
-            let image = float::image(pixels);
+            let image = float::image(network, pixels);
             let maps = float::activations(network, &image);
             let sums: Vec<_> = network.layers.iter().map(|layer| sums(layer, &image, &maps)).collect();
             for ((measurement, output), sums) in measurements.iter_mut().zip(maps).zip(sums) {

@@ -15,7 +15,7 @@ use crate::onnx::Entry;
 use crate::pack::Packer;
 use crate::quantize::{Outputs, QuantizedNetwork, Scales, quantize};
 use crate::search::{self, Found, Tried};
-use crate::{CompileError, Core, Form, OnnxModel, float, onnx, order, overflow, qdq};
+use crate::{CompileError, Core, Form, OnnxModel, float, given, onnx, order, overflow, qdq};
 
 /// Images on which the import is checked against tract.
 const CHECKED_IMAGES: usize = 8;
@@ -195,12 +195,13 @@ pub fn compile_with(
         .par_iter()
         .map(|pixels| {
             done();
-            float::activations(&network, &float::image(pixels)).pop().unwrap_or_default()
+            float::activations(&network, &float::image(&network, pixels)).pop().unwrap_or_default()
         })
         .collect();
     let answers: Vec<Answer> = expected.iter().cloned().map(Answer::new).collect();
     let labels = answers.first().and_then(|answer| class_labels(training, answer.logits.len()));
     let labels: Option<Vec<usize>> = labels.map(|labels| samples[1].iter().map(|&index| labels[index]).collect());
+    let is_complete = given::is_complete(&network, options.outputs);
     let mut packer = Packer::default();
     let mut attempt = |method: Method, logits: Scales| -> Result<Attempt, CompileError> {
         let ranges: Vec<LayerRange> = histograms.iter().map(|histogram| histogram.range(method)).collect();
@@ -208,6 +209,7 @@ pub fn compile_with(
         overflow::prove(&quantized)?;
         let tnet = packer.pack(&quantized, &options.name, options.optimize, options.core)?;
         let name = match logits {
+            _ if is_complete => given::METHOD,
             Scales::One => method.name(),
             Scales::PerChannel => method.name_with_a_scale_a_class(),
         };
@@ -215,11 +217,16 @@ pub fn compile_with(
         let candidate = compare(name, &network, &Model::parse(&tnet)?, &compared, &done)?;
         Ok(Attempt { method, candidate, quantized, tnet })
     };
-    let [first, second] = Method::ALL.map(|method| attempt(method, Scales::One));
-    let (first, second) = (first?, second?);
-    let mut candidates = vec![first.candidate.clone(), second.candidate.clone()];
-    let mut best = if second.candidate.divergence < first.candidate.divergence { second } else { first };
-    if has_logits(&network) {
+    let mut best = attempt(Method::MinMax, Scales::One)?;
+    let mut candidates = vec![best.candidate.clone()];
+    if !is_complete {
+        let second = attempt(Method::Clip, Scales::One)?;
+        candidates.push(second.candidate.clone());
+        if second.candidate.divergence < best.candidate.divergence {
+            best = second;
+        }
+    }
+    if has_logits(&network) && !is_complete {
         let third = attempt(best.method, Scales::PerChannel)?;
         candidates.push(third.candidate.clone());
         // Classes of like ranges do as well with one scale.
@@ -232,6 +239,7 @@ pub fn compile_with(
         .as_ref()
         .map(|labels| answers.iter().zip(labels).filter(|(answer, label)| answer.class == **label).count());
     let mut notes = network.notes.clone();
+    notes.extend(given::notes(&network));
     notes.extend(observed(&answers, labels.as_deref(), float_correct, found.as_ref(), options.input.is_none()));
     let report = Report {
         input: form.to_string(),
@@ -302,10 +310,15 @@ fn samples(images: &Dataset, count: usize) -> Result<[Vec<usize>; 2], CompileErr
 
 /// Refuses an import that computes something else than tract does.
 fn check_import(network: &Network, onnx: &[u8], entry: &Entry, images: &[&[u8]]) -> Result<(), CompileError> {
-    let original = OnnxModel::load_with(onnx, entry)?;
+    // What enters as integers of the file's own is what they stand for.
+    let own = network.given_input.map(|given| {
+        let [scale, zero] = [f64::from(given.scale), f64::from(given.zero_point)];
+        Entry { images: entry.images, folder: entry.folder.clone(), ..Entry::of(scale, -scale * zero) }
+    });
+    let original = OnnxModel::in_floats(onnx, own.as_ref().unwrap_or(entry))?;
     let has_logits = has_logits(network);
     for (image, pixels) in images.iter().take(CHECKED_IMAGES).enumerate() {
-        let own = float::activations(network, &float::image(pixels)).pop().unwrap_or_default();
+        let own = float::activations(network, &float::image(network, pixels)).pop().unwrap_or_default();
         let theirs = original.logits(pixels)?;
         let difference = |others: &[f32]| largest_difference(&own, others, has_logits);
         let nudged = (0..ERROR_PATTERNS).map(|pattern| difference(&nudged(network, pixels, pattern)));
@@ -341,7 +354,7 @@ fn largest_difference(own: &[f32], others: &[f32], are_logits: bool) -> f32 {
 
 /// The result where each value that enters a layer is a little off: how much of its floats' errors a network shows.
 fn nudged(network: &Network, pixels: &[u8], pattern: usize) -> Vec<f32> {
-    let mut maps = vec![float::image(pixels)];
+    let mut maps = vec![float::image(network, pixels)];
     for layer in &network.layers {
         if let Some(values) = maps.last_mut() {
             nudge(values, pattern);

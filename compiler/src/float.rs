@@ -3,6 +3,7 @@
 
 use thumbnet::format::Pool;
 
+use crate::calibrate::Range;
 use crate::graph::{Layer, Network};
 use crate::ops;
 
@@ -26,9 +27,12 @@ pub fn inputs<'v>(layer: &Layer, image: &'v [f32], outputs: &'v [Vec<f32>]) -> V
     layer.record.input_maps().map(map).collect()
 }
 
-/// Pixel bytes as the network's float input: 0.0 to 1.0.
-pub fn image(pixels: &[u8]) -> Vec<f32> {
-    pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect()
+/// Bytes as the network's float input: 0.0 to 1.0, or what its file says that they stand for.
+pub fn image(network: &Network, bytes: &[u8]) -> Vec<f32> {
+    match network.given_input {
+        Some(given) => bytes.iter().map(|&byte| given.real(byte)).collect(),
+        None => bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect(),
+    }
 }
 
 /// What one layer makes of the maps that it reads, in the order of its record: sums, then activation, then pooling.
@@ -36,6 +40,10 @@ pub fn layer(layer: &Layer, inputs: &[&[f32]]) -> Vec<f32> {
     let mut values = ops::of(layer.record.op).sums(layer, inputs);
     for value in &mut values {
         *value = layer.activation.apply(*value);
+    }
+    if let Some(given) = layer.given {
+        let Range { low, high } = given.range();
+        values.iter_mut().for_each(|value| *value = value.max(low as f32).min(high as f32));
     }
     if layer.record.pool == Pool::NONE { values } else { pool(layer, &values) }
 }

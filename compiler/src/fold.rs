@@ -81,6 +81,9 @@ impl Affine {
 
 /// The layer followed by `affine`, where one layer computes that exactly; `false`, and nothing done, where none does.
 pub fn absorb(layer: &mut Layer, affine: &Affine) -> bool {
+    if layer.given.is_some() {
+        return false;
+    }
     let activation = match layer.activation {
         Activation::Linear => Activation::Linear,
         Activation::Clamp(low, high) => match clamp_after([low, high], affine) {
@@ -133,6 +136,10 @@ pub fn fold_after(layer: &mut Layer, affine: &Affine) {
         if let Some(bias) = layer.bias.get_mut(channel) {
             *bias = (f64::from(*bias) * scale + shift) as f32;
         }
+        // The integers stay what they are, or change their signs.
+        if let Some(step) = layer.weight_steps.get_mut(channel) {
+            *step = (f64::from(*step) * scale.abs()) as f32;
+        }
     }
 }
 
@@ -142,6 +149,10 @@ pub fn fold_before(affine: &Affine, layer: &mut Layer) {
     let len = layer.filter_len().max(1);
     let channels = layer.record.filter_channels().max(1);
     let group_outputs = layer.record.group_outputs().max(1);
+    // The integers stay what they are where all channels have the same scale; others cannot be kept.
+    if let Some((scale, _)) = affine.uniform() {
+        layer.weight_steps.iter_mut().for_each(|step| *step = (f64::from(*step) * scale.abs()) as f32);
+    }
     for (channel, filter) in layer.weights.chunks_exact_mut(len).enumerate() {
         let first = match layer.record.op {
             Op::DepthwiseConv | Op::GroupedConv => channel / group_outputs * channels,

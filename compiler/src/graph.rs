@@ -4,6 +4,7 @@ use thumbnet::format::{self, Op, Shape};
 
 use crate::function::Function;
 use crate::onnx::Entry;
+use crate::quantization::Quantization;
 
 /// A network as layers, from one image (or vector, or series) to one result.
 ///
@@ -11,10 +12,12 @@ use crate::onnx::Entry;
 /// some layer, and the last one is the result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
-    /// What enters: pixels of 0.0 (background) to 1.0.
+    /// What enters: pixels of 0.0 (background) to 1.0, or what `given_input` makes of their bytes.
     pub input: Shape,
     /// What the file that it was read from takes in their place: it is folded into the layers.
     pub entry: Entry,
+    /// How the file that it was read from quantizes what enters; none where it does not say.
+    pub given_input: Option<Quantization>,
     /// The layers in order.
     pub layers: Vec<Layer>,
     /// What the import left out, for people to read.
@@ -68,12 +71,18 @@ pub struct Layer {
     /// Whether an average pooling divides by the size of its window where that lies beyond the map in part, counting padding
     /// as zeros; otherwise by the number of values in the map.
     pub counts_padding: bool,
+    /// How the file that the layer was read from quantizes its output; none where that is to be measured. Values beyond what
+    /// this can say become the nearest that it can.
+    pub given: Option<Quantization>,
     /// Weights, the output channel slowest: `[out_channels][filter]`, where a filter is
     /// `[kernel_height][kernel_width][in_channels]` for a convolution (of its group, for one in groups),
     /// `[kernel_height][kernel_width]` for a depthwise convolution,
     /// `[in_height][in_width][in_channels]` for a dense layer. Of an addition, what each of the two maps is multiplied with;
     /// none for other operators.
     pub weights: Vec<f32>,
+    /// The real value of one step of a weight, one an output channel, where the file that the layer was read from has weights
+    /// of integers; empty where it does not.
+    pub weight_steps: Vec<f32>,
     /// One an output channel; a single one for an addition, none for max pooling and concatenation. An average pooling over a
     /// window does not read its own.
     pub bias: Vec<f32>,
@@ -87,7 +96,9 @@ impl Layer {
             record,
             activation: Activation::Linear,
             counts_padding: false,
+            given: None,
             weights: Vec::new(),
+            weight_steps: Vec::new(),
             bias: Vec::new(),
         }
     }

@@ -61,7 +61,13 @@ mod tests {
             let op = if inputs[1] == NO_MAP { Op::Conv } else { Op::Add };
             Layer::new(name, format::Layer { inputs, ..format::Layer::new(op, input, input) })
         };
-        Network { input, entry: Entry::default(), layers: layers.iter().map(layer).collect(), notes: vec![] }
+        Network {
+            input,
+            entry: Entry::default(),
+            given_input: None,
+            layers: layers.iter().map(layer).collect(),
+            notes: vec![],
+        }
     }
 
     #[test]

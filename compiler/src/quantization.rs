@@ -31,6 +31,17 @@ impl Quantization {
         Self { scale, zero_point }
     }
 
+    /// The least and the greatest real number that a byte stands for.
+    pub fn range(self) -> Range {
+        let real = |byte: f64| (byte - f64::from(self.zero_point)) * f64::from(self.scale);
+        Range { low: real(0.0), high: real(255.0) }
+    }
+
+    /// The real number that a byte stands for.
+    pub fn real(self, byte: u8) -> f32 {
+        (f64::from(self.scale) * (f64::from(byte) - f64::from(self.zero_point))) as f32
+    }
+
     /// The byte of a real number, infinities included.
     pub fn byte(self, real: f64) -> u8 {
         (real / f64::from(self.scale) + f64::from(self.zero_point)).round().clamp(0.0, 255.0) as u8

@@ -21,7 +21,8 @@ const LARGEST_LOGIT: f64 = (1 << 30) as f64;
 /// What leaves a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outputs {
-    /// Logits where the last layer is dense, has no activation and gives no more than 256 values; bytes otherwise.
+    /// Logits where the last layer is dense, has no activation and gives no more than 256 values that its file does not
+    /// quantize; bytes otherwise.
     #[default]
     Auto,
     /// The sums of a dense layer, 32 bits each; bytes where the last layer is another one.
@@ -70,7 +71,7 @@ pub struct QuantizedLayer {
     pub inputs: Vec<Quantization>,
     /// How the output is quantized; of no meaning for logits.
     pub output_quantization: Quantization,
-    /// Weights of -127 to 127, in the order of [`Layer::weights`].
+    /// Weights of -127 to 127, or -128 where a quantized file has that, in the order of [`Layer::weights`].
     pub weights: Vec<i8>,
     /// The real value of one step of a weight, one an output channel.
     pub weight_scales: Vec<f32>,
@@ -92,10 +93,11 @@ pub struct QuantizedLayer {
 
 impl Outputs {
     /// Whether this last layer gives logits.
-    fn are_logits(self, last: &Layer) -> bool {
+    pub fn are_logits(self, last: &Layer) -> bool {
         let possible = last.record.op == Op::Dense && last.activation == graph::Activation::Linear;
         let wanted = match self {
-            Self::Auto => last.record.output.channels <= MOST_LOGITS,
+            // What the file quantizes stays so.
+            Self::Auto => last.record.output.channels <= MOST_LOGITS && last.given.is_none(),
             Self::Logits => true,
             Self::Bytes => false,
         };
@@ -139,7 +141,7 @@ pub fn quantize(
     outputs: Outputs,
     logits: Scales,
 ) -> Result<QuantizedNetwork, CompileError> {
-    let input_quantization = Quantization::PIXELS;
+    let input_quantization = network.given_input.unwrap_or(Quantization::PIXELS);
     let mut quantized =
         QuantizedNetwork { input: network.input, entry: network.entry.clone(), input_quantization, layers: Vec::new() };
     for (index, (layer, &range)) in network.layers.iter().zip(ranges).enumerate() {

@@ -4,6 +4,7 @@ use thumbnet::format::{self, BYTE_TABLE_LEN, Op, TABLE_LEN, TABLE_ZERO};
 
 use crate::calibrate::{LayerRange, Range};
 use crate::function::Function;
+use crate::given;
 use crate::graph::{Activation, Layer};
 use crate::quantization::Quantization;
 
@@ -37,7 +38,11 @@ impl Stage {
         match layer.activation {
             Activation::Linear => Self::clamp(layer, range.output, input, [f64::NEG_INFINITY, f64::INFINITY]),
             Activation::Clamp(low, high) => Self::clamp(layer, range.output, input, [low.into(), high.into()]),
-            Activation::Function(function) => Self::table(function, range),
+            Activation::Function(function) if layer.given.is_some() && given::is_copy(layer) => {
+                // Each byte that enters is an entry.
+                Self::coarse(function, layer.given.unwrap_or(input), input)
+            }
+            Activation::Function(function) => Self::table(function, range, layer.given),
         }
     }
 
@@ -52,11 +57,11 @@ impl Stage {
             | Op::GlobalAveragePool
             | Op::Add
             | Op::AveragePool
-            | Op::Concat => {
+            | Op::Concat => layer.given.unwrap_or_else(|| {
                 // Nothing leaves that the limits exclude; zero is covered all the same.
                 let range = Range { low: range.low.max(low.min(0.0)), high: range.high.min(high.max(0.0)) };
                 Quantization::covering(range)
-            }
+            }),
         };
         let limits = [output.byte(low), output.byte(high)];
         let step = output.scale.into();
@@ -64,12 +69,13 @@ impl Stage {
         Self { activation, output, limits, step, table_zero: 0, table: Vec::new() }
     }
 
-    fn table(function: Function, range: LayerRange) -> Self {
+    /// `given`: how what leaves is to be quantized, where that is known.
+    fn table(function: Function, range: LayerRange, given: Option<Quantization>) -> Self {
         match function {
-            Function::Sigmoid => Self::fine(function, Quantization::SIGMOID, 1.0 / SIGMOID_STEPS),
+            Function::Sigmoid => Self::fine(function, given.unwrap_or(Quantization::SIGMOID), 1.0 / SIGMOID_STEPS),
             Function::Tanh => {
                 let output = Quantization { scale: 1.0 / 128.0, zero_point: 128 };
-                Self::fine(function, output, 1.0 / TANH_STEPS)
+                Self::fine(function, given.unwrap_or(output), 1.0 / TANH_STEPS)
             }
             Function::HardSigmoid(..)
             | Function::LeakyRelu(_)
@@ -85,10 +91,13 @@ impl Stage {
             | Function::Mish
             | Function::Abs
             | Function::ThresholdedRelu(_) => {
-                let output = Quantization::covering(function.limits().map_or(range.output, |(low, high)| Range {
-                    low: low.max(range.output.low),
-                    high: high.min(range.output.high),
-                }));
+                let measured = || {
+                    Quantization::covering(function.limits().map_or(range.output, |(low, high)| Range {
+                        low: low.max(range.output.low),
+                        high: high.min(range.output.high),
+                    }))
+                };
+                let output = given.unwrap_or_else(measured);
                 // Beyond its ends a table is as constant as the function.
                 let (first, last) = function.varies();
                 let sums = Range { low: range.sums.low.max(first.min(0.0)), high: range.sums.high.min(last.max(0.0)) };
@@ -146,7 +155,7 @@ mod tests {
         let values: Vec<f64> = grid.clone().map(|x| function.apply(x)).collect();
         let least = values.iter().fold(0.0, |least: f64, &value| least.min(value));
         let most = values.iter().fold(0.0, |most: f64, &value| most.max(value));
-        let stage = Stage::table(function, LayerRange { output: Range { low: least, high: most }, sums });
+        let stage = Stage::table(function, LayerRange { output: Range { low: least, high: most }, sums }, None);
         let step = 1e-5;
         grid.zip(values)
             .map(|(x, value)| {
@@ -188,7 +197,7 @@ mod tests {
     #[test]
     fn a_table_of_bytes_is_enough_where_a_function_is_as_wide_as_its_sums() {
         let range = |low, high| Range { low, high };
-        let stage = |function, output, sums| Stage::table(function, LayerRange { output, sums }).table.len();
+        let stage = |function, output, sums| Stage::table(function, LayerRange { output, sums }, None).table.len();
         assert_eq!(stage(Function::Elu(1.0), range(-0.6, 10.0), range(-1.0, 10.0)), BYTE_TABLE_LEN);
         assert_eq!(stage(Function::LeakyRelu(0.1), range(-1.0, 5.0), range(-10.0, 5.0)), TABLE_LEN);
     }

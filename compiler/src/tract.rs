@@ -41,12 +41,22 @@ impl OnnxModel {
 
     /// Reads the bytes of an ONNX file; the images that it is then asked about are bytes, whatever enters the file.
     pub fn load_with(bytes: &[u8], entry: &Entry) -> Result<Self, CompileError> {
-        let file = onnx::load(bytes, entry.folder.as_deref())?;
-        let entry = onnx::entering(&file, entry);
+        Self::of_file(&onnx::load(bytes, entry.folder.as_deref())?, entry)
+    }
+
+    /// The same without what quantized files round: values are only limited.
+    pub(crate) fn in_floats(bytes: &[u8], entry: &Entry) -> Result<Self, CompileError> {
+        let mut file = onnx::load(bytes, entry.folder.as_deref())?;
+        file.graph = onnx::quantized::in_floats(&file.graph);
+        Self::of_file(&file, entry)
+    }
+
+    fn of_file(file: &onnx::File, entry: &Entry) -> Result<Self, CompileError> {
+        let entry = onnx::entering(file, entry);
         let output = |name: String| vec![pb::ValueInfoProto { name, ..Default::default() }];
         // Only the import knows as what a vector is read, what map a row of results was, and what ends a network without
         // changing what it says.
-        let (entering, imported) = match onnx::import_file(&file, &entry) {
+        let (entering, imported) = match onnx::import_file(file, &entry) {
             Ok(imported) => (imported.input.clone(), Some(imported)),
             Err(_) => {
                 let likeliest = onnx::candidates(&file.graph, entry.images)?.into_iter().next();

@@ -29,7 +29,8 @@ pub fn with_random_weights(spec: &NetworkSpec) -> Result<Network> {
     let layers = spec.layers()?;
     let layers = layers.iter().enumerate().map(|(index, layer)| self::layer(&mut rng, index, layer));
     let layers = layers.collect::<Result<_>>().with_context(|| format!("network {} of the table", spec.name))?;
-    let mut network = Network { input: shape(spec.input())?, entry: Entry::default(), layers, notes: vec![] };
+    let mut network =
+        Network { input: shape(spec.input())?, entry: Entry::default(), given_input: None, layers, notes: vec![] };
     order::short_branches_first(&mut network);
     Ok(network)
 }

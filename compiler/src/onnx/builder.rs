@@ -8,12 +8,15 @@ use super::limits;
 use crate::CompileError;
 use crate::fold::{self, Affine};
 use crate::graph::{Activation, Layer, Network};
+use crate::quantization::Quantization;
 use crate::onnx::{Axes, Direction, Entry, Input, Node, Value, View};
 
 /// The network under construction.
 #[derive(Debug)]
 pub struct Builder {
     input: Shape,
+    /// How the file quantizes what enters, once it does.
+    given_input: Option<Quantization>,
     layers: Vec<Layer>,
     notes: Vec<String>,
     values: HashMap<String, Value>,
@@ -35,10 +38,36 @@ impl Builder {
     pub fn new(name: &str, input: &Input, affine: Affine, opset: i64, uses: Uses) -> Self {
         let Input { shape, view, .. } = input;
         let (layers, notes) = (Vec::new(), Vec::new());
-        let mut builder = Self { input: *shape, layers, notes, values: HashMap::new(), uses, opset };
+        let mut builder = Self { input: *shape, given_input: None, layers, notes, values: HashMap::new(), uses, opset };
         let affine = Some(affine).filter(|affine| !affine.is_identity());
         builder.define(name, Value { affine, ..Value::new(0, view.clone()) });
         builder
+    }
+
+    /// How the file quantizes what enters, if it does.
+    pub fn given_input(&self) -> Option<Quantization> {
+        self.given_input
+    }
+
+    /// From here on the first map holds the real values that its bytes stand for.
+    pub fn set_given_input(&mut self, given: Quantization) {
+        self.given_input = Some(given);
+        let channels = self.input.channels.into();
+        let (step, zero) = (f64::from(given.scale), f64::from(given.zero_point));
+        let pixels = Affine::of_all(channels, 1.0 / (255.0 * step), zero / 255.0);
+        for value in self.values.values_mut().filter(|value| value.map == 0) {
+            value.affine = Some(value.affine.as_ref().map_or_else(|| pixels.clone(), |affine| pixels.then(affine)));
+        }
+    }
+
+    /// The layers so far.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The layers so far.
+    pub fn layers_mut(&mut self) -> &mut [Layer] {
+        &mut self.layers
     }
 
     /// The version of the operators.
@@ -333,7 +362,13 @@ impl Builder {
             let advice = format!("at most {MAX_OUTPUTS} are possible: end it earlier, or in a smaller map");
             return Err(node.refuse(format!("ends the network with {outputs} values"), advice));
         }
-        let network = Network { input: self.input, entry: Entry::default(), layers: self.layers, notes: self.notes };
+        let network = Network {
+            input: self.input,
+            entry: Entry::default(),
+            given_input: self.given_input,
+            layers: self.layers,
+            notes: self.notes,
+        };
         Ok((network, value.view, value.ended.unwrap_or_else(|| name.into())))
     }
 }

@@ -7,6 +7,10 @@ use crate::graph::{Activation, Layer};
 
 /// The activation of the layer that does its own and then `next`, if there is one.
 pub fn activation(layer: &Layer, next: Activation) -> Option<Activation> {
+    // What is quantized already can only be clamped still: zero, and a limit that is one of its values, stay exact.
+    if layer.given.is_some() && !matches!(next, Activation::Linear | Activation::Clamp(..)) {
+        return None;
+    }
     match (layer.activation, next) {
         (own, Activation::Linear) => Some(own),
         (Activation::Linear, next) => {

@@ -9,9 +9,10 @@ use tract_onnx::pb;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 
-use super::{Tensor, contrib, external, functions};
+use super::{Tensor, contrib, external, functions, qoperator, quantized};
 use crate::CompileError;
 use crate::kind::Kind;
+use crate::tflite;
 
 /// Most nodes that a file may have, functions inlined.
 pub const MAX_NODES: usize = 1 << 16;
@@ -33,6 +34,9 @@ pub struct File {
 
 /// Reads the bytes of a file; `folder` is where its data may lie beside it.
 pub fn load(bytes: &[u8], folder: Option<&Path>) -> Result<File, CompileError> {
+    if tflite::is(bytes) {
+        return plain_file(tflite::graph(bytes)?, tflite::OPSET);
+    }
     if let Some(kind) = Kind::of(bytes) {
         return Err(CompileError::Kind(kind));
     }
@@ -64,6 +68,13 @@ pub fn load(bytes: &[u8], folder: Option<&Path>) -> Result<File, CompileError> {
     contrib::rewrite(&mut graph)?;
     in_order(&mut graph)?;
     old_broadcasts(&mut graph);
+    plain_file(graph, opset)
+}
+
+/// A graph whose nodes are in order and up to date.
+fn plain_file(mut graph: pb::GraphProto, opset: i64) -> Result<File, CompileError> {
+    qoperator::rewrite(&mut graph)?;
+    quantized::normalize(&mut graph)?;
     let integers = entering_floats(&mut graph);
     Ok(File { graph, opset, integers })
 }

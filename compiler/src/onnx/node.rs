@@ -6,7 +6,7 @@ use thumbnet::format::MAX_DIMENSION;
 use tract_onnx::pb;
 
 use crate::CompileError;
-use crate::onnx::Tensor;
+use crate::onnx::{Tensor, quantized};
 
 /// A node of the graph.
 #[derive(Clone, Copy)]
@@ -110,6 +110,16 @@ impl<'g> Node<'g> {
         self.constant(index).and_then(Tensor::ints).ok_or_else(|| {
             self.refuse(format!("input {index} ({what}) is not a constant of integers"), "export with fixed shapes")
         })
+    }
+
+    /// The steps of the weights that the node reads, one an output channel, where they come of integers; empty otherwise.
+    pub fn weight_steps(&self, outputs: usize) -> Vec<f32> {
+        let steps = |index: usize| self.constants.get(&quantized::steps_of(self.input(index)))?.floats();
+        match steps(1).or_else(|| steps(0)) {
+            Some(&[step]) => vec![step; outputs],
+            Some(steps) => steps.to_vec(),
+            None => Vec::new(),
+        }
     }
 
     /// Refuses the node if it has an attribute beyond `known`.

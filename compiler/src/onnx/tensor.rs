@@ -41,6 +41,11 @@ impl Tensor {
         Self { dims, values: Values::Float(values) }
     }
 
+    /// Integers of this type; `dims` must be those of as many.
+    pub fn of_ints_as(dims: Vec<usize>, values: Vec<i64>, kind: DataType) -> Self {
+        Self { dims, values: Values::Int(values, kind) }
+    }
+
     /// A row of integers.
     pub fn of_ints(values: Vec<i64>) -> Self {
         Self { dims: vec![values.len()], values: Values::Int(values, DataType::Int64) }
@@ -108,6 +113,14 @@ impl Tensor {
         match &self.values {
             Values::Float(values) => Some(values),
             Values::Int(..) | Values::Other => None,
+        }
+    }
+
+    /// The type of the elements, if they are integers.
+    pub fn int_type(&self) -> Option<DataType> {
+        match &self.values {
+            Values::Int(_, kind) => Some(*kind),
+            Values::Float(_) | Values::Other => None,
         }
     }
 

@@ -16,17 +16,21 @@ pub struct Writer {
     initializers: Vec<pb::TensorProto>,
 }
 
+/// A node without attributes, named as its output.
+pub fn node(op: &str, output: &str, inputs: &[&str]) -> pb::NodeProto {
+    pb::NodeProto {
+        input: inputs.iter().map(|name| name.to_string()).collect(),
+        output: vec![output.into()],
+        name: output.into(),
+        op_type: op.into(),
+        ..Default::default()
+    }
+}
+
 impl Writer {
     /// Adds a node and returns its output's name.
     pub fn node(&mut self, op: &str, output: &str, inputs: &[&str], attribute: Vec<pb::AttributeProto>) -> String {
-        self.nodes.push(pb::NodeProto {
-            input: inputs.iter().map(|name| name.to_string()).collect(),
-            output: vec![output.into()],
-            name: output.into(),
-            op_type: op.into(),
-            attribute,
-            ..Default::default()
-        });
+        self.nodes.push(pb::NodeProto { attribute, ..node(op, output, inputs) });
         output.into()
     }
 

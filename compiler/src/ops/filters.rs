@@ -2,12 +2,15 @@
 
 use super::windows::{dot, gather};
 use super::{Integers, LARGEST};
+use crate::given;
 use crate::graph::Layer;
 use crate::quantization::Quantization;
 use crate::quantize::{QuantizedLayer, Scales};
 
 /// Largest size of a quantized weight.
 const WEIGHT_LIMIT: f32 = 127.0;
+/// The least weight that a quantized file may have.
+const GIVEN_LEAST: f32 = -128.0;
 /// A bias takes at most this many steps, so that the sums still have room.
 const BIAS_LIMIT: f64 = (1 << 29) as f64;
 
@@ -46,10 +49,13 @@ pub fn group(layer: &Layer, channels: usize, first: usize, filter: &[f32], patch
 
 /// Filters of 8 bits.
 pub fn integers(layer: &Layer, input: Quantization, scales: Scales) -> Integers {
-    let weight_scales = weight_scales(layer, input.scale, scales);
+    let (weight_scales, least) = match given::weight_steps(layer, input.scale) {
+        Some(steps) => (steps.to_vec(), GIVEN_LEAST),
+        None => (weight_scales(layer, input.scale, scales), -WEIGHT_LIMIT),
+    };
     let mut integers = Integers { weights: Vec::with_capacity(layer.weights.len()), ..Default::default() };
     for ((filter, &scale), &bias) in layer.filters().zip(&weight_scales).zip(&layer.bias) {
-        let steps = |weight: f32| (weight / scale).round().clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT) as i8;
+        let steps = |weight: f32| (weight / scale).round().clamp(least, WEIGHT_LIMIT) as i8;
         let filter: Vec<i8> = filter.iter().map(|&weight| steps(weight)).collect();
         let step = f64::from(input.scale) * f64::from(scale);
         integers.bias.push((f64::from(bias) / step).round() as i64);

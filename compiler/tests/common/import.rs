@@ -15,7 +15,7 @@ pub fn assert_same(bytes: &[u8]) -> Network {
     let mut random = Random(3);
     for round in 0..4 {
         let pixels: Vec<u8> = (0..network.input.len()).map(|_| (random.next() % 256) as u8).collect();
-        let found = float::activations(&network, &float::image(&pixels)).pop().unwrap();
+        let found = float::activations(&network, &float::image(&network, &pixels)).pop().unwrap();
         let expected = tract.logits(&pixels).unwrap();
         assert_eq!(found.len(), expected.len());
         for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {

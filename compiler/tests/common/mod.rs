@@ -15,6 +15,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 #[derive(Clone)]
 pub struct Graph {
     input: Vec<i64>,
+    kind: DataType,
     nodes: Vec<pb::NodeProto>,
     initializers: Vec<pb::TensorProto>,
     current: String,
@@ -30,7 +31,7 @@ impl Graph {
     /// `input`: the dimensions behind the batch.
     pub fn of(input: &[i64]) -> Self {
         let current = "input".into();
-        Self { input: input.to_vec(), nodes: vec![], initializers: vec![], current, random: Random(1) }
+        Self { input: input.to_vec(), kind: DataType::Float, nodes: vec![], initializers: vec![], current, random: Random(1) }
     }
 
     /// The next node takes the tensor `name`.
@@ -128,6 +129,24 @@ impl Graph {
         self.node("Flatten", "flatten", &[], vec![]).dense("classes", 10, inputs)
     }
 
+    /// A constant of integers of this type.
+    pub fn bytes_of(mut self, name: &str, kind: DataType, dims: &[usize], values: &[i64]) -> Self {
+        self.initializers.push(tensor(name, kind, dims, values.iter().map(|&value| value as u8).collect()));
+        self
+    }
+
+    /// A bias of integers.
+    pub fn bias_of(mut self, name: &str, values: &[i32]) -> Self {
+        let raw = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.initializers.push(tensor(name, DataType::Int32, &[values.len()], raw));
+        self
+    }
+
+    /// The input is of this type.
+    pub fn entering(self, kind: DataType) -> Self {
+        Self { kind, ..self }
+    }
+
     pub fn bytes(self) -> Vec<u8> {
         self.bytes_of_opset(13)
     }
@@ -135,7 +154,7 @@ impl Graph {
     pub fn bytes_of_opset(self, version: i64) -> Vec<u8> {
         let graph = pb::GraphProto {
             name: "test".into(),
-            input: vec![value("input", &self.input)],
+            input: vec![typed("input", &self.input, self.kind)],
             output: vec![value(&self.current, &[])],
             node: self.nodes,
             initializer: self.initializers,
@@ -184,12 +203,17 @@ pub fn text(name: &str, value: &str) -> pb::AttributeProto {
 }
 
 fn value(name: &str, dims: &[i64]) -> pb::ValueInfoProto {
+    typed(name, dims, DataType::Float)
+}
+
+fn typed(name: &str, dims: &[i64], kind: DataType) -> pb::ValueInfoProto {
+    let elem_type = kind as i32;
     use pb::tensor_shape_proto::{Dimension, dimension::Value};
     let batch = Dimension { denotation: String::new(), value: Some(Value::DimParam("N".into())) };
     let fixed = dims.iter().map(|&size| Dimension { denotation: String::new(), value: Some(Value::DimValue(size)) });
     let shape = pb::TensorShapeProto { dim: std::iter::once(batch).chain(fixed).collect() };
     let tensor =
-        pb::type_proto::Tensor { elem_type: DataType::Float as i32, shape: (!dims.is_empty()).then_some(shape) };
+        pb::type_proto::Tensor { elem_type, shape: (!dims.is_empty()).then_some(shape) };
     let kind = pb::TypeProto { denotation: String::new(), value: Some(pb::type_proto::Value::TensorType(tensor)) };
     pb::ValueInfoProto { name: name.into(), r#type: Some(kind), doc_string: String::new() }
 }

@@ -23,6 +23,7 @@ pub fn import(node: &Node<'_>, builder: &mut Builder) -> Result<Value, CompileEr
     let mut layer = builder.layer(node, op, &value, channels(node, filters.outputs)?);
     layer.record.window = window;
     layer.record.groups = groups;
+    layer.weight_steps = node.weight_steps(filters.outputs);
     layer.weights = filters.weights;
     layer.bias = bias(node, 2, filters.outputs)?;
     let result = builder.push(node, value, layer)?;

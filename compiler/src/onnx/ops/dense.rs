@@ -74,11 +74,12 @@ pub fn dense(
         return Err(node.refuse(what, "export the model again"));
     }
     let weights: Vec<f32> = matrix.floats().unwrap_or(&[]).iter().map(|weight| weight * alpha).collect();
+    let steps: Vec<f32> = node.weight_steps(outputs).iter().map(|step| step * alpha.abs()).collect();
     let last = dims.len() - 1;
     if others.iter().all(|&size| size == 1) {
         let mut layer = builder.layer(node, Op::Dense, &value, channels(node, outputs)?);
         layer.weights = as_the_map(&weights, &value.view.order());
-        layer.bias = bias;
+        (layer.weight_steps, layer.bias) = (steps, bias);
         let view = value.view.with_axis(last, Run { size: outputs, step: 1 });
         return Ok(builder.push(node, value, layer)?.with_view(view));
     }
@@ -88,7 +89,7 @@ pub fn dense(
         return Err(node.refuse(what, "put a Flatten before it"));
     };
     let mut layer = builder.layer(node, Op::Conv, &value, channels(node, outputs)?);
-    (layer.weights, layer.bias) = (weights, bias);
+    (layer.weights, layer.weight_steps, layer.bias) = (weights, steps, bias);
     Ok(builder.push(node, value, layer)?.with_view(view))
 }
 

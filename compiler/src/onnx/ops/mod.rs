@@ -13,6 +13,7 @@ mod join;
 mod max_pool;
 mod pad;
 mod pass;
+mod quantize;
 mod reduce;
 mod reshape;
 mod shape;
@@ -41,6 +42,7 @@ const OPERATORS: &[(&str, Import)] = &[
     ("Clip", clip::clip),
     ("Concat", concat::import),
     ("Conv", conv::import),
+    ("DequantizeLinear", quantize::dequantize),
     ("Div", affine::div),
     ("Dropout", pass::dropout),
     ("Einsum", einsum::import),
@@ -65,6 +67,7 @@ const OPERATORS: &[(&str, Import)] = &[
     ("Neg", affine::neg),
     ("PRelu", activation::prelu),
     ("Pad", pad::import),
+    ("QuantizeLinear", quantize::quantize),
     ("ReduceMax", reduce::max),
     ("ReduceMean", reduce::mean),
     ("ReduceSum", reduce::sum),
