@@ -10,25 +10,28 @@ use thumbnet::Model;
 use thumbnet::format::NAME_LEN;
 use thumbnet_compiler::report::measure;
 use thumbnet_compiler::search;
-use thumbnet_compiler::{Compiled, Core, Form, Optimize, Options, Outputs, Progress, compile_with};
+use thumbnet_compiler::{
+    Compiled, Core, Form, Optimize, Options, Outputs, Progress, compile_with, compile_without_images,
+};
 
 use super::{inspect, progress_bar, read, report, write};
 
 /// Images that a report looks at: each layer is left alone in integers on each of them.
 const REPORT_IMAGES: usize = 200;
 
-/// Turn an ONNX network into a model for microcontrollers
+/// Turn an ONNX or TFLite network into a model for microcontrollers
 ///
-/// Folds, calibrates on training images, quantizes to 8 bits and packs. Writes OUT, and beside it the same integers
+/// Folds, calibrates on training images, quantizes to 8 bits and packs; a quantized file keeps its integers. Writes OUT, and beside it the same integers
 /// as an ONNX file (model.tnet, model.qdq.onnx).
 #[derive(Args)]
 pub struct Arguments {
     /// The network: floats in ([N, channels, height, width], a series or a vector); logits, their softmax or any
     /// other result out
     model: PathBuf,
-    /// Directory with the training images it was trained on (IDX files); test images are never read
+    /// Directory with the training images it was trained on (IDX files); test images are never read. A file that is quantized
+    /// throughout needs none
     #[arg(long, value_name = "DIR")]
-    calibration: PathBuf,
+    calibration: Option<PathBuf>,
     /// What the network was trained on in place of the bytes 0 to 255 of an image: 0..1, 0..255, -1..1, another range, or
     /// MEAN/STD with a number or one a channel (0.1307/0.3081); behind a comma inverted, transposed [default: the one in which
     /// it does best on the labelled calibration images]
@@ -108,7 +111,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         arguments.out.display()
     );
     let onnx = read(&arguments.model)?;
-    let training = Dataset::load(&arguments.calibration, Split::Train)?;
+    let load = |directory: &PathBuf| Dataset::load(directory, Split::Train);
+    let training = arguments.calibration.as_ref().map(load).transpose()?;
+    ensure!(
+        training.is_some() || arguments.report.is_none(),
+        "--report measures on training images: give them with --calibration"
+    );
     let (name, name_note) = name(arguments);
     let options = Options {
         name,
@@ -120,10 +128,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         folder: arguments.model.parent().map(Path::to_path_buf),
     };
     let bar = progress_bar("calibrating", 0);
-    let compiled = compile_with(&onnx, &training, &options, &|progress| match progress {
-        Progress::Total(images) => bar.set_length(images as u64),
-        _ => bar.inc(1),
-    });
+    let compiled = match &training {
+        Some(training) => compile_with(&onnx, training, &options, &|progress| match progress {
+            Progress::Total(images) => bar.set_length(images as u64),
+            _ => bar.inc(1),
+        }),
+        None => compile_without_images(&onnx, &options),
+    };
     bar.finish_and_clear();
     let mut compiled = compiled.with_context(|| arguments.model.display().to_string())?;
     compiled.report.notes.extend(name_note);
@@ -131,9 +142,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     write(&qdq, &compiled.qdq)?;
     write(&arguments.out, &compiled.tnet)?;
     print(&compiled, arguments, &qdq)?;
-    match &arguments.report {
-        Some(directory) => quantization(&compiled, &training, directory, arguments.json),
-        None => Ok(()),
+    match (&arguments.report, &training) {
+        (Some(directory), Some(training)) => quantization(&compiled, training, directory, arguments.json),
+        _ => Ok(()),
     }
 }
 
@@ -188,6 +199,11 @@ fn print(compiled: &Compiled, arguments: &Arguments, qdq: &Path) -> anyhow::Resu
     match report.inputs_tried.as_slice() {
         [] => println!("input {}", report.input),
         tried => println!("input {}, the best of\n{}", report.input, search::table(tried.iter())),
+    }
+    if report.calibration_images == 0 {
+        println!("all ranges are those of the file");
+        println!("wrote {} and {}", arguments.out.display(), qdq.display());
+        return Ok(());
     }
     println!(
         "calibrated on {} training images, compared on {} others:",

@@ -74,6 +74,8 @@ pub struct Layer {
     /// How the file that the layer was read from quantizes its output; none where that is to be measured. Values beyond what
     /// this can say become the nearest that it can.
     pub given: Option<Quantization>,
+    /// The tensor of that file that holds the output as integers; none where none does.
+    pub given_tensor: Option<String>,
     /// Weights, the output channel slowest: `[out_channels][filter]`, where a filter is
     /// `[kernel_height][kernel_width][in_channels]` for a convolution (of its group, for one in groups),
     /// `[kernel_height][kernel_width]` for a depthwise convolution,
@@ -97,6 +99,7 @@ impl Layer {
             activation: Activation::Linear,
             counts_padding: false,
             given: None,
+            given_tensor: None,
             weights: Vec::new(),
             weight_steps: Vec::new(),
             bias: Vec::new(),

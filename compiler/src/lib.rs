@@ -45,8 +45,8 @@ pub mod search;
 pub mod stage;
 mod tflite;
 mod tract;
-mod uncalibrated;
 pub mod transpose;
+mod uncalibrated;
 
 pub use compile::{Candidate, Compiled, Optimize, Options, Progress, Report, compile, compile_with};
 pub use error::CompileError;

@@ -179,7 +179,7 @@ fn look(
     kept: &Kept,
     label: Option<usize>,
 ) -> Result<Looked, CompileError> {
-    let image = float::image(pixels);
+    let image = float::image(network, pixels);
     let floats = float::activations(network, &image);
     let made: Vec<Vec<f32>> =
         kept.maps(pixels)?.iter().zip(&quantized.layers).map(|(made, layer)| reals(made, layer)).collect();

@@ -11,13 +11,9 @@ use crate::{CompileError, Compiled, Form, Options, Report, given, onnx, order, o
 /// Without [`Options::input`], what enters are the integers that the file quantizes its input to.
 pub fn compile_without_images(bytes: &[u8], options: &Options) -> Result<Compiled, CompileError> {
     let file = onnx::load(bytes, options.folder.as_deref())?;
-    let form = match &options.input {
-        Some(form) => form.clone(),
-        None => onnx::quantized::entry(&file.graph).as_ref().map_or_else(Form::default, Form::of),
-    };
     let entry = match &options.input {
         Some(form) => form.entry(),
-        None => onnx::quantized::entry(&file.graph).unwrap_or_else(|| form.entry()),
+        None => onnx::quantized::entry(&file.graph).unwrap_or_default(),
     };
     let entry = onnx::Entry { folder: options.folder.clone(), ..entry };
     let mut network = onnx::import_file(&file, &entry)?.network;
@@ -32,7 +28,7 @@ pub fn compile_without_images(bytes: &[u8], options: &Options) -> Result<Compile
     let mut notes = network.notes.clone();
     notes.extend(given::notes(&network));
     let report = Report {
-        input: form.to_string(),
+        input: Form::of(&network.entry).to_string(),
         inputs_tried: Vec::new(),
         float_accuracy: None,
         method: given::METHOD,
@@ -45,5 +41,5 @@ pub fn compile_without_images(bytes: &[u8], options: &Options) -> Result<Compile
     };
     let properties = [("method", given::METHOD), ("optimize", options.optimize.name())];
     let qdq = qdq::write(&quantized, &options.name, &properties);
-    Ok(Compiled { network, quantized, tnet, qdq, report })
+    Ok(Compiled { network, quantized, tnet, qdq, compared: Vec::new(), report })
 }

@@ -44,9 +44,12 @@ fn weights(graph: Graph, name: &str, dims: &[usize], how: Weights) -> (Graph, Ve
     let mut random = Random(dims.len() as u64 * 7 + 3);
     let len: usize = dims.iter().product();
     // The least of all is among them.
-    let ints: Vec<i64> = (0..len).map(|index| if index == 1 { -128 } else { i64::from(random.next() % 255) - 127 }).collect();
+    let ints: Vec<i64> =
+        (0..len).map(|index| if index == 1 { -128 } else { i64::from(random.next() % 255) - 127 }).collect();
     let scales: Vec<f32> = match how {
-        Weights::PerChannel | Weights::Floats => (0..dims[0]).map(|channel| 0.002 * (1.0 + channel as f32 / 3.0)).collect(),
+        Weights::PerChannel | Weights::Floats => {
+            (0..dims[0]).map(|channel| 0.002 * (1.0 + channel as f32 / 3.0)).collect()
+        }
         Weights::PerTensor | Weights::Unsigned => vec![0.003],
     };
     let count = if scales.len() == 1 { vec![] } else { vec![scales.len()] };
@@ -81,10 +84,12 @@ fn network(how: Weights, kind: DataType, has_relu: bool) -> (Vec<u8>, Vec<i64>, 
     let graph = quantized(Graph::new([1, SIZE as i64, SIZE as i64]), "input", 1.0 / 255.0, low, kind);
     let (graph, filters, steps) = weights(graph, "filters", &[4, 1, 3, 3], how);
     let (graph, _, _) = weights(graph, "matrix", &[5, 4 * 16], how);
-    let graph = graph
-        .floats("bias", &[4], &[0.1, -0.2, 0.3, 0.0])
-        .at("input_dq_out")
-        .node("Conv", "conv", &["filters_out", "bias"], vec![ints("pads", &[1, 1, 1, 1])]);
+    let graph = graph.floats("bias", &[4], &[0.1, -0.2, 0.3, 0.0]).at("input_dq_out").node(
+        "Conv",
+        "conv",
+        &["filters_out", "bias"],
+        vec![ints("pads", &[1, 1, 1, 1])],
+    );
     let graph = if has_relu { graph.node("Relu", "relu", &[], vec![]) } else { graph };
     let graph = quantized(graph, "map", 0.01, low, kind)
         .node("MaxPool", "pool", &[], vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])])
@@ -171,7 +176,16 @@ fn integer_operators_are_read_as_what_they_compute() {
         .node(
             "QLinearConv",
             "conv",
-            &["in_scale", "in_zero", "filters_stored", "filters_scale", "filters_zero", "map_scale", "map_zero", "bias"],
+            &[
+                "in_scale",
+                "in_zero",
+                "filters_stored",
+                "filters_scale",
+                "filters_zero",
+                "map_scale",
+                "map_zero",
+                "bias",
+            ],
             vec![],
         )
         .node("QLinearGlobalAveragePool", "mean", &["map_scale", "map_zero", "mean_scale", "mean_zero"], vec![])
@@ -194,7 +208,8 @@ fn what_only_images_can_tell_is_asked_for() {
         &[4, 1, 3, 3],
         Weights::PerTensor,
     );
-    let graph = graph.at("input_dq_out").node("Conv", "conv", &["filters_out"], vec![]).node("Relu", "relu", &[], vec![]);
+    let graph =
+        graph.at("input_dq_out").node("Conv", "conv", &["filters_out"], vec![]).node("Relu", "relu", &[], vec![]);
     let bytes = graph.classes(4 * 36).bytes();
     let error = compile_without_images(&bytes, &Options::named("test")).unwrap_err();
     let CompileError::Calibration(text) = &error else { panic!("{error}") };

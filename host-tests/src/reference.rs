@@ -130,6 +130,16 @@ pub fn outputs(model: &Model<'_>, pixels: &[u8]) -> Vec<Vec<i32>> {
     maps.iter().skip(1).map(bytes).collect()
 }
 
+/// What one layer makes of the maps that it reads, each channel fastest.
+///
+/// # Panics
+/// As [`logits`], and for maps of another size.
+pub fn layer(model: &Model<'_>, layer: &Layer, inputs: &[(Shape, &[u8])]) -> Vec<i32> {
+    let map = |&(shape, bytes): &(Shape, &[u8])| Map::new(shape, bytes.iter().map(|&byte| byte.into()).collect());
+    let maps: Vec<Map> = inputs.iter().map(map).collect();
+    make(model, layer, &maps.iter().collect::<Vec<_>>()).values.iter().map(|&value| value as i32).collect()
+}
+
 fn size(shape: Shape) -> usize {
     usize::from(shape.height) * usize::from(shape.width) * usize::from(shape.channels)
 }

@@ -14,6 +14,8 @@ use crate::shell::{command, output, root, run, target, works};
 pub const ONNX_RUNTIME: &str = "1.23.2";
 /// The version of ONNX's own checker.
 const ONNX: &str = "1.19.1";
+/// LiteRT, TensorFlow Lite as it is called now.
+const LITERT: &str = "2.3.0";
 /// The Python that the wheel is for. Any does: only the library in the wheel is used.
 const WHEEL_PYTHON: &str = "3.12";
 
@@ -234,6 +236,23 @@ pub fn onnx_checker() -> Result<PathBuf> {
     let (package, to) = (format!("onnx=={ONNX}"), directory.display().to_string());
     let install = ["-m", "pip", "install", "-q", "--only-binary=:all:", "--target", &to, &package];
     run(&mut command("python3", &install)).context("type `cargo xtask test --full` to try again")?;
+    Ok(directory)
+}
+
+/// ONNX Runtime and LiteRT for Python, which run files that others quantized; returns the directory for `PYTHONPATH`.
+pub fn python_runtimes() -> Result<PathBuf> {
+    let directory = target().join("runtimes");
+    if directory.join("ai_edge_litert").exists() {
+        return Ok(directory);
+    }
+    pip_is_there()?;
+    eprintln!("fetching onnxruntime {ONNX_RUNTIME} and ai-edge-litert {LITERT}");
+    let packages =
+        [format!("onnx=={ONNX}"), format!("onnxruntime=={ONNX_RUNTIME}"), format!("ai-edge-litert=={LITERT}")];
+    let to = directory.display().to_string();
+    let mut install = vec!["-m", "pip", "install", "-q", "--only-binary=:all:", "--target", &to];
+    install.extend(packages.iter().map(String::as_str));
+    run(&mut command("python3", &install)).context("type `cargo xtask parity --quantized FOLDER` to try again")?;
     Ok(directory)
 }
 

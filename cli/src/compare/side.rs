@@ -116,7 +116,7 @@ impl Side {
                 maps.into_iter().enumerate().map(output).collect()
             }
             Self::Floats(network, facts) => {
-                let maps = float::activations(network, &float::image(pixels));
+                let maps = float::activations(network, &float::image(network, pixels));
                 let shapes = facts.layers.iter().map(|&(_, shape)| shape);
                 maps.iter().zip(shapes).map(|(map, shape)| floats(map, Some(shape))).collect()
             }

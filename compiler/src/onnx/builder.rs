@@ -8,8 +8,8 @@ use super::limits;
 use crate::CompileError;
 use crate::fold::{self, Affine};
 use crate::graph::{Activation, Layer, Network};
-use crate::quantization::Quantization;
 use crate::onnx::{Axes, Direction, Entry, Input, Node, Value, View};
+use crate::quantization::Quantization;
 
 /// The network under construction.
 #[derive(Debug)]
@@ -327,6 +327,8 @@ impl Builder {
             && let Some(fused) = super::fused::activation(layer, next)
         {
             layer.activation = fused;
+            // What the file has as integers was not activated yet.
+            layer.given_tensor = None;
             return Ok(value);
         }
         let layer = Layer { activation: next, ..self.identity(node, &value) };

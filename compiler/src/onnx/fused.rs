@@ -98,6 +98,7 @@ pub fn pool(layer: &mut Layer, window: &Window) -> bool {
         && pooled.window_rows() <= MAX_WINDOW_ROWS;
     if fits {
         layer.record = pooled;
+        layer.given_tensor = None;
     }
     fits
 }

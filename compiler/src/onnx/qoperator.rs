@@ -73,13 +73,7 @@ pub fn rewrite(graph: &mut pb::GraphProto) -> Result<(), CompileError> {
     Ok(())
 }
 
-fn replace(
-    node: &pb::NodeProto,
-    op: &str,
-    parts: &[Part],
-    graph: &mut pb::GraphProto,
-    written: &mut HashSet<String>,
-) {
+fn replace(node: &pb::NodeProto, op: &str, parts: &[Part], graph: &mut pb::GraphProto, written: &mut HashSet<String>) {
     let output = node.output.first().cloned().unwrap_or_default();
     let mut inputs = node.input.iter().map(String::as_str);
     let mut next = || inputs.next().unwrap_or("");

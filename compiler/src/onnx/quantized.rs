@@ -48,7 +48,8 @@ pub fn in_floats(graph: &pb::GraphProto) -> pb::GraphProto {
             "QuantizeLinear" if read(node, |name| constants.get(name).copied()).is_some() => {
                 let (scale, zero, kind) = read(node, |name| constants.get(name).copied()).unwrap_or_default();
                 let (low, high) = range(kind);
-                let [least, greatest, limited] = ["least", "greatest", "limited"].map(|what| format!("{output}/{what}"));
+                let [least, greatest, limited] =
+                    ["least", "greatest", "limited"].map(|what| format!("{output}/{what}"));
                 for (name, limit) in [(&least, low), (&greatest, high)] {
                     limits.push(Tensor::of_floats(vec![], vec![(limit - zero) as f32 * scale]).proto(name));
                 }
@@ -140,13 +141,15 @@ fn weights(graph: &mut pb::GraphProto) -> Result<(), CompileError> {
             // The scale of a bias, as QOperator nodes have it.
             "Mul" => constant(0).zip(constant(1)).and_then(|(a, b)| product(a, b)),
             "Clip" => constant(0).filter(|tensor| tensor.ints().is_some()).and_then(|tensor| {
-                let limit = |index: usize| constant(index).and_then(Tensor::ints).and_then(|limit| limit.first().copied());
+                let limit =
+                    |index: usize| constant(index).and_then(Tensor::ints).and_then(|limit| limit.first().copied());
                 let (low, high) = (limit(1).unwrap_or(i64::MIN), limit(2).unwrap_or(i64::MAX));
                 let ints = tensor.ints()?.iter().map(|&value| value.max(low).min(high)).collect();
                 Some(Tensor::of_ints_as(tensor.dims.clone(), ints, tensor.int_type()?))
             }),
             "DequantizeLinear" if constant(0).is_some_and(|tensor| tensor.ints().is_some()) => {
-                let tensor = constant(0).zip(constant(1)).and_then(|(ints, scale)| dequantized(&node, ints, scale, constant(2)));
+                let tensor =
+                    constant(0).zip(constant(1)).and_then(|(ints, scale)| dequantized(&node, ints, scale, constant(2)));
                 let Some(tensor) = tensor else {
                     return Err(CompileError::Unsupported {
                         node: if node.name.is_empty() { output } else { node.name.clone() },
@@ -177,7 +180,8 @@ fn weights(graph: &mut pb::GraphProto) -> Result<(), CompileError> {
     }
     graph.node = nodes;
     graph.initializer.extend(added);
-    let beside = steps.into_iter().map(|(name, steps)| Tensor::of_floats(vec![steps.len()], steps).proto(&steps_of(&name)));
+    let beside =
+        steps.into_iter().map(|(name, steps)| Tensor::of_floats(vec![steps.len()], steps).proto(&steps_of(&name)));
     graph.initializer.extend(beside);
     Ok(())
 }
@@ -225,10 +229,14 @@ fn scaled<T>(
             (count, dims[axis + 1..].iter().product())
         }
     };
-    Some((0..len).map(|index| {
-        let place = index / behind % count;
-        each(index, scales[place], zeros[place])
-    }).collect())
+    Some(
+        (0..len)
+            .map(|index| {
+                let place = index / behind % count;
+                each(index, scales[place], zeros[place])
+            })
+            .collect(),
+    )
 }
 
 fn dequantized(node: &pb::NodeProto, ints: &Tensor, scales: &Tensor, zeros: Option<&Tensor>) -> Option<Tensor> {
@@ -249,22 +257,17 @@ fn quantized(node: &pb::NodeProto, floats: &Tensor, scales: &Tensor, zeros: Opti
 
 /// A Clip of quantized values, as of a range that is not all of their type's, becomes one of the real values.
 fn clips(graph: &mut pb::GraphProto) {
-    let constants: HashMap<String, Tensor> = graph
-        .initializer
-        .iter()
-        .filter_map(|tensor| Some((tensor.name.clone(), Tensor::read(tensor).ok()?)))
-        .collect();
+    let constants: HashMap<String, Tensor> =
+        graph.initializer.iter().filter_map(|tensor| Some((tensor.name.clone(), Tensor::read(tensor).ok()?))).collect();
     let protos: HashMap<String, pb::TensorProto> =
         graph.initializer.iter().map(|tensor| (tensor.name.clone(), tensor.clone())).collect();
-    let makers: HashMap<String, pb::NodeProto> = graph
-        .node
-        .iter()
-        .filter_map(|node| Some((node.output.first()?.clone(), node.clone())))
-        .collect();
+    let makers: HashMap<String, pb::NodeProto> =
+        graph.node.iter().filter_map(|node| Some((node.output.first()?.clone(), node.clone()))).collect();
     let mut nodes = Vec::new();
     for mut node in std::mem::take(&mut graph.node) {
         let clip = node.input.first().and_then(|name| makers.get(name)).filter(|clip| clip.op_type == "Clip");
-        let before = clip.and_then(|clip| makers.get(clip.input.first()?)).filter(|maker| maker.op_type == "QuantizeLinear");
+        let before =
+            clip.and_then(|clip| makers.get(clip.input.first()?)).filter(|maker| maker.op_type == "QuantizeLinear");
         let (true, Some(clip), Some(before)) = (node.op_type == "DequantizeLinear", clip, before) else {
             nodes.push(node);
             continue;
@@ -324,7 +327,8 @@ fn ends(graph: &mut pb::GraphProto) {
 }
 
 fn set_type(value: &mut pb::ValueInfoProto, kind: DataType) {
-    if let Some(pb::type_proto::Value::TensorType(tensor)) = value.r#type.as_mut().and_then(|kind| kind.value.as_mut()) {
+    if let Some(pb::type_proto::Value::TensorType(tensor)) = value.r#type.as_mut().and_then(|kind| kind.value.as_mut())
+    {
         tensor.elem_type = kind as i32;
     }
 }
@@ -339,7 +343,8 @@ fn type_of(value: &pb::ValueInfoProto) -> Option<DataType> {
 /// leave, their real values do.
 fn integers_in_and_out(graph: &mut pb::GraphProto) {
     let is_byte = |value: &pb::ValueInfoProto| matches!(type_of(value), Some(DataType::Int8 | DataType::Uint8));
-    let inputs: Vec<String> = graph.input.iter().filter(|input| is_byte(input)).map(|input| input.name.clone()).collect();
+    let inputs: Vec<String> =
+        graph.input.iter().filter(|input| is_byte(input)).map(|input| input.name.clone()).collect();
     let constants: HashMap<String, pb::TensorProto> =
         graph.initializer.iter().map(|tensor| (tensor.name.clone(), tensor.clone())).collect();
     let mut nodes = Vec::new();

@@ -40,13 +40,23 @@ impl Builder {
         let value = self.materialize(node, value)?;
         let known = self.quantization(&value);
         if known == Some(given) {
+            self.name_bytes(node, &value);
             return Ok(value);
         }
         let value = if known.is_some() || value.map == 0 { self.copy(node, value)? } else { value };
         if let Some(index) = value.map.checked_sub(1) {
             self.give(index, given);
         }
+        self.name_bytes(node, &value);
         Ok(value)
+    }
+
+    /// Keeps which tensor of the file holds what the layer makes.
+    fn name_bytes(&mut self, node: &Node<'_>, value: &Value) {
+        let name = if node.op() == "QuantizeLinear" { node.output().ok() } else { Some(node.input(0)) };
+        if let Some(layer) = value.map.checked_sub(1).and_then(|index| self.layers_mut().get_mut(index)) {
+            layer.given_tensor = name.map(str::to_string);
+        }
     }
 
     /// Quantizes what a layer makes, and what it only passes on.

@@ -26,8 +26,7 @@ impl Reader<'_> {
         if tensor.sparsity().is_some() {
             return Err(wrong("is sparse: convert the network without sparse weights"));
         }
-        let dims: Option<Vec<usize>> =
-            tensor.shape().iter().flatten().map(|size| usize::try_from(size).ok()).collect();
+        let dims: Option<Vec<usize>> = tensor.shape().iter().flatten().map(|size| usize::try_from(size).ok()).collect();
         let dims = dims.ok_or_else(|| wrong("has a negative dimension"))?;
         let bytes = data.bytes();
         let len = dims.iter().try_fold(1usize, |len, &size| len.checked_mul(size)).unwrap_or(usize::MAX);
@@ -92,7 +91,8 @@ impl Reader<'_> {
         let kind = tensor.int_type().unwrap_or(DataType::Int8);
         let place = quantization.map_or(0, |q| q.quantized_dimension());
         // Where the dimension that has the scales is now.
-        let axis = order.and_then(|order| order.iter().position(|&axis| axis as i32 == place)).unwrap_or(place as usize);
+        let axis =
+            order.and_then(|order| order.iter().position(|&axis| axis as i32 == place)).unwrap_or(place as usize);
         let count = if scales.len() == 1 { vec![] } else { vec![scales.len()] };
         let [ints, scale, zero] = ["integers", "scale", "zero_point"].map(|what| format!("{name}/{what}"));
         if !self.constants.contains(&ints) {

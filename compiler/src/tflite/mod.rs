@@ -82,9 +82,9 @@ impl<'m> Reader<'m> {
         let tensors = self.subgraph.tensors();
         let place = usize::try_from(index).ok();
         let found = tensors.zip(place).filter(|(tensors, place)| *place < tensors.len());
-        found
-            .map(|(tensors, place)| tensors.get(place))
-            .ok_or_else(|| CompileError::Onnx(format!("it is a TFLite file that uses a tensor {index} that it has not")))
+        found.map(|(tensors, place)| tensors.get(place)).ok_or_else(|| {
+            CompileError::Onnx(format!("it is a TFLite file that uses a tensor {index} that it has not"))
+        })
     }
 
     /// The dimensions of a tensor, the batch as one.

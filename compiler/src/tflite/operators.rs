@@ -55,15 +55,18 @@ pub fn read(reader: &mut Reader<'_>, node: &Operator<'_>) -> Result<(), CompileE
         BuiltinOperator::MAX_POOL_2D => pool(reader, node, output, "MaxPool"),
         BuiltinOperator::MEAN => mean(reader, node, output),
         BuiltinOperator::ADD => {
-            let activation = options.builtin_options_as_add_options().map(|options| options.fused_activation_function());
+            let activation =
+                options.builtin_options_as_add_options().map(|options| options.fused_activation_function());
             binary(reader, node, output, "Add", activation)
         }
         BuiltinOperator::SUB => {
-            let activation = options.builtin_options_as_sub_options().map(|options| options.fused_activation_function());
+            let activation =
+                options.builtin_options_as_sub_options().map(|options| options.fused_activation_function());
             binary(reader, node, output, "Sub", activation)
         }
         BuiltinOperator::MUL => {
-            let activation = options.builtin_options_as_mul_options().map(|options| options.fused_activation_function());
+            let activation =
+                options.builtin_options_as_mul_options().map(|options| options.fused_activation_function());
             binary(reader, node, output, "Mul", activation)
         }
         BuiltinOperator::DIV => binary(reader, node, output, "Div", None),
@@ -96,7 +99,8 @@ pub fn read(reader: &mut Reader<'_>, node: &Operator<'_>) -> Result<(), CompileE
     }
 }
 
-const ADVICE: &str = "build the network from convolutions, dense layers, poolings, additions, concatenations and activations";
+const ADVICE: &str =
+    "build the network from convolutions, dense layers, poolings, additions, concatenations and activations";
 
 /// The error that this operator cannot be compiled.
 fn refuse(reader: &Reader<'_>, node: &Operator<'_>, what: &str, advice: &str) -> CompileError {
@@ -213,7 +217,8 @@ fn convolution(
 }
 
 fn conv(reader: &mut Reader<'_>, node: &Operator<'_>, output: i32) -> Result<(), CompileError> {
-    let (Some(options), Some(&weights)) = (node.options.builtin_options_as_conv_2_doptions(), node.inputs.get(1)) else {
+    let (Some(options), Some(&weights)) = (node.options.builtin_options_as_conv_2_doptions(), node.inputs.get(1))
+    else {
         return Err(refuse(reader, node, "lacks its weights or options", "convert the network again"));
     };
     let channels = reader.dims(weights)?.last().copied().unwrap_or(1);
@@ -299,11 +304,15 @@ fn pool(reader: &mut Reader<'_>, node: &Operator<'_>, output: i32, op: &str) -> 
 fn mean(reader: &mut Reader<'_>, node: &Operator<'_>, output: i32) -> Result<(), CompileError> {
     let axes = node.inputs.get(1).map(|&index| reader.integers(index)).transpose()?.flatten();
     let rank = reader.dims(node.inputs[0])?.len() as i64;
-    let mut axes: Vec<i64> =
-        axes.iter().flatten().map(|&axis| if axis < 0 { axis + rank } else { axis }).collect();
+    let mut axes: Vec<i64> = axes.iter().flatten().map(|&axis| if axis < 0 { axis + rank } else { axis }).collect();
     axes.sort_unstable();
     if rank != 4 || axes != [1, 2] {
-        return Err(refuse(reader, node, "takes the mean over other axes than height and width", "use a global average"));
+        return Err(refuse(
+            reader,
+            node,
+            "takes the mean over other axes than height and width",
+            "use a global average",
+        ));
     }
     let input = input(reader, node, 0)?;
     let first = channels_first(reader, output, &input);

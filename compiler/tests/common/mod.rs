@@ -31,7 +31,14 @@ impl Graph {
     /// `input`: the dimensions behind the batch.
     pub fn of(input: &[i64]) -> Self {
         let current = "input".into();
-        Self { input: input.to_vec(), kind: DataType::Float, nodes: vec![], initializers: vec![], current, random: Random(1) }
+        Self {
+            input: input.to_vec(),
+            kind: DataType::Float,
+            nodes: vec![],
+            initializers: vec![],
+            current,
+            random: Random(1),
+        }
     }
 
     /// The next node takes the tensor `name`.
@@ -212,8 +219,7 @@ fn typed(name: &str, dims: &[i64], kind: DataType) -> pb::ValueInfoProto {
     let batch = Dimension { denotation: String::new(), value: Some(Value::DimParam("N".into())) };
     let fixed = dims.iter().map(|&size| Dimension { denotation: String::new(), value: Some(Value::DimValue(size)) });
     let shape = pb::TensorShapeProto { dim: std::iter::once(batch).chain(fixed).collect() };
-    let tensor =
-        pb::type_proto::Tensor { elem_type, shape: (!dims.is_empty()).then_some(shape) };
+    let tensor = pb::type_proto::Tensor { elem_type, shape: (!dims.is_empty()).then_some(shape) };
     let kind = pb::TypeProto { denotation: String::new(), value: Some(pb::type_proto::Value::TensorType(tensor)) };
     pb::ValueInfoProto { name: name.into(), r#type: Some(kind), doc_string: String::new() }
 }

@@ -1,7 +1,10 @@
 //! Compares the core with references, runtimes and boards, and writes the tables in docs/parity.md.
 
 mod line;
+mod quantized;
 mod tables;
+
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -29,6 +32,9 @@ pub struct Parity {
     /// Only random networks, this many
     #[arg(long)]
     networks: Option<u32>,
+    /// Only files that others quantized, .onnx and .tflite, in this folder
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["models", "networks", "quick", "json"])]
+    quantized: Option<PathBuf>,
     /// One JSON object a line; the page stays as it is
     #[arg(long)]
     json: bool,
@@ -37,6 +43,9 @@ pub struct Parity {
 impl Parity {
     /// Sets up, compares, and prints or writes; any difference that rounding does not explain is an error.
     pub fn run(&self) -> Result<()> {
+        if let Some(folder) = &self.quantized {
+            return quantized::run_all(folder);
+        }
         setup::all()?;
         run(&mut cargo(&["build", "--release", "--workspace", "--bin", "parity"]))?;
         let mut values = Vec::new();
