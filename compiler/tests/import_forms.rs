@@ -47,7 +47,7 @@ fn results(network: &Network) -> Vec<Vec<f32>> {
     let image = |random: &mut Random| (0..network.input.len()).map(|_| (random.next() % 256) as u8).collect();
     (0..3)
         .map(|_| image(&mut random))
-        .map(|pixels: Vec<u8>| float::activations(network, &float::image(&pixels)).pop().unwrap())
+        .map(|pixels: Vec<u8>| float::activations(network, &float::image(network, &pixels)).pop().unwrap())
         .collect()
 }
 
