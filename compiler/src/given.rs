@@ -78,9 +78,10 @@ pub fn expect_complete(network: &Network, outputs: Outputs) -> Result<(), Compil
     )))
 }
 
-/// Whether there is anything that calibration could tell.
+/// Whether the file says all: there is only one way to quantize the network.
 pub fn is_complete(network: &Network, outputs: Outputs) -> bool {
-    expect_complete(network, outputs).is_ok()
+    let is_quantized = |layer: &Layer| !layer.has_filters() || !layer.weight_steps.is_empty() || is_copy(layer);
+    network.layers.iter().all(is_quantized) && expect_complete(network, outputs).is_ok()
 }
 
 /// Whose weights the file gives as integers that cannot be kept.

@@ -5,7 +5,7 @@ mod common;
 use common::{Graph, images, ints};
 use thumbnet::Model;
 use thumbnet_compiler::evaluate::{Classify, evaluate};
-use thumbnet_compiler::{CompileError, Compiled, OnnxModel, Optimize, Options, compile, onnx};
+use thumbnet_compiler::{CompileError, Compiled, OnnxModel, Optimize, Options, compile};
 
 fn options() -> Options {
     Options { calibration_images: 200, ..Options::named("test") }
@@ -168,13 +168,6 @@ fn images_of_another_size_and_long_names_are_refused() {
     let long = Options::named("a name that has more than twenty-four bytes");
     let error = compile(&bytes, &images(50, 12, 12, 1), &long).unwrap_err();
     assert!(matches!(error, CompileError::Pack(_)), "{error}");
-}
-
-#[test]
-fn the_quantized_onnx_is_not_compiled_again() {
-    let (_, compiled) = compiled(common::small_network(), 12);
-    let error = onnx::import(&compiled.qdq).unwrap_err().to_string();
-    assert!(error.contains("QuantizeLinear"), "{error}");
 }
 
 #[test]
