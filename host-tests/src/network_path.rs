@@ -10,8 +10,8 @@ use object::{
     Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget, SectionKind, SymbolKind, SymbolSection,
 };
 
-/// What the names of the core's functions contain, mangled or not.
-const CORE: &str = "thumbnet";
+/// What the mangled names of the core's functions contain, and of its implementations of traits; other crates' names go on.
+const CORE: [&str; 2] = ["8thumbnet", "thumbnet.."];
 /// What the name of the model's bytes contains.
 const MODEL: &str = "firmware5start";
 /// Arm's mapping symbols: instructions or data from here on.
@@ -37,7 +37,7 @@ pub fn network_text(elf: &[u8]) -> Result<u64> {
 /// What a network needs of an image, in the order of addresses.
 pub fn network_path(elf: &[u8]) -> Result<Vec<Piece>> {
     let image = Image::read(elf)?;
-    let core = |address: &u64| image.symbols[address].name.contains(CORE);
+    let core = |address: &u64| CORE.iter().any(|part| image.symbols[address].name.contains(part));
     let mut open: Vec<u64> = image.symbols.keys().copied().filter(core).collect();
     let mut reached = BTreeSet::new();
     while let Some(address) = open.pop() {

@@ -670,6 +670,11 @@ impl Header {
         Shape::decode(bytes, header::INPUT_SHAPE)
     }
 
+    /// In these bytes, where the scales and offsets of the input's channels begin, and whether height and width changed places.
+    pub(crate) const fn decode_form(bytes: &[u8; HEADER_LEN]) -> (u32, u8) {
+        (word(bytes, header::INPUT_SECTION), bytes[header::INPUT_TRANSPOSED])
+    }
+
     /// Whether the bytes that have no meaning yet are zeros.
     pub fn is_reserved(bytes: &[u8; HEADER_LEN]) -> bool {
         is_reserved(bytes, &header::RESERVED)

@@ -158,7 +158,7 @@ impl<'m> Model<'m> {
     #[inline(never)]
     fn check_layers(&self) -> Result<(), ParseError> {
         self.check_ring(0).ok_or(ParseError::Arena { layer: 0 })?;
-        for index in 0..self.header().layer_count {
+        for index in 0..Header::decode_layer_count(self.header) {
             self.check_inputs(index).ok_or(ParseError::Shape { layer: index })?;
             let is_reserved = self.record_bytes(index.into()).is_some_and(Layer::is_reserved);
             let mut layer = Layer::NONE;
@@ -327,10 +327,10 @@ impl<'m> Model<'m> {
 
     /// Whether what is said of what enters lies in the file.
     fn check_input(&self) -> Option<()> {
-        let header = self.header();
-        let is_aligned = (header.input_section as usize).is_multiple_of(ALIGNMENT);
-        let is_there = header.input_section == 0 || self.input_section(&header).is_some();
-        (is_aligned && is_there && header.input_transposed <= 1).then_some(())
+        let (section, transposed) = Header::decode_form(self.header);
+        let len = usize::from(self.input().channels) * INPUT_SCALE_LEN;
+        let is_there = section == 0 || self.section(section, len).is_some();
+        ((section as usize).is_multiple_of(ALIGNMENT) && is_there && transposed <= 1).then_some(())
     }
 
     fn section(&self, offset: u32, len: usize) -> Option<&'m [u8]> {
@@ -345,7 +345,7 @@ impl<'m> Model<'m> {
         let [first, second] = inputs(index);
         let made_before = |map: u8| u16::from(map) <= index;
         let made = index + 1;
-        let count = self.header().layer_count;
+        let count = Header::decode_layer_count(self.header);
         // That a layer reads no map of its own or of a later one is checked of each.
         let is_read = made == count || (0..count).any(|other| inputs(other).iter().any(|&map| u16::from(map) == made));
         (made_before(first) && (second == NO_MAP || made_before(second)) && first != second && is_read).then_some(())
@@ -354,7 +354,7 @@ impl<'m> Model<'m> {
     #[inline(never)]
     fn check_shape(&self, layer: &Layer, index: u16) -> Option<()> {
         let bytes = self.record_bytes(index.into())?;
-        let last = index + 1 == self.header().layer_count;
+        let last = index + 1 == Header::decode_layer_count(self.header);
         // What enters was checked as the map that it is.
         let fits = is_valid(layer.output)
             && Layer::is_windowed_well(bytes)
