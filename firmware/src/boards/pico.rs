@@ -1,4 +1,5 @@
-//! Raspberry Pi Pico: RP2040 (Cortex-M0+), driven by embassy-rp; serial line on UART0: GP0 sends, GP1 receives.
+//! Raspberry Pi Pico and Pico 2: RP2040 (Cortex-M0+) and RP2350 (Cortex-M33), driven by embassy-rp; serial line on UART0: GP0
+//! sends, GP1 receives.
 
 use cortex_m::peripheral::Peripherals;
 use embassy_rp::gpio::{Level, Output};
@@ -10,7 +11,7 @@ use crate::place::halt;
 blocking_serial!(Uart<'static, Blocking>, Error, blocking_flush);
 
 /// What embassy-rp sets the processor to.
-const CLOCK_HZ: u32 = 125_000_000;
+const CLOCK_HZ: u32 = if cfg!(feature = "rp2350") { 150_000_000 } else { 125_000_000 };
 
 /// The board, once.
 pub fn init() -> Parts<Serial, Output<'static>> {
