@@ -213,7 +213,7 @@ impl<'m> Model<'m> {
     pub fn input_real(&self, channel: usize) -> [f32; 2] {
         let header = self.header();
         let float = |at: usize| {
-            let bytes = self.input_section(&header)?.get(at..)?.first_chunk()?;
+            let bytes = self.input_section()?.get(at..)?.first_chunk()?;
             Some(f32::from_le_bytes(*bytes))
         };
         let at = channel * INPUT_SCALE_LEN;
@@ -320,16 +320,16 @@ impl<'m> Model<'m> {
     }
 
     /// The scales and offsets of the channels of what enters, if there are any.
-    fn input_section(&self, header: &Header) -> Option<&'m [u8]> {
-        let len = usize::from(header.input.shape.channels) * INPUT_SCALE_LEN;
-        self.section(header.input_section, len).filter(|_| header.input_section != 0)
+    fn input_section(&self) -> Option<&'m [u8]> {
+        let (section, _) = Header::decode_form(self.header);
+        let len = usize::from(self.input().channels) * INPUT_SCALE_LEN;
+        self.section(section, len).filter(|_| section != 0)
     }
 
     /// Whether what is said of what enters lies in the file.
     fn check_input(&self) -> Option<()> {
         let (section, transposed) = Header::decode_form(self.header);
-        let len = usize::from(self.input().channels) * INPUT_SCALE_LEN;
-        let is_there = section == 0 || self.section(section, len).is_some();
+        let is_there = section == 0 || self.input_section().is_some();
         ((section as usize).is_multiple_of(ALIGNMENT) && is_there && transposed <= 1).then_some(())
     }
 
